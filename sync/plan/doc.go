@@ -1,0 +1,7 @@
+// Package plan decides. It is given all that is known about one record, its link and its user, and says which steps are
+// due; and it adds up what a whole run would do and asks the guards. It is pure: no I/O, no clock, no log, no metric.
+//
+//	Subject (store) ─┐
+//	Observed (run) ──┼─▶ Decide ─▶ Decision ─▶ Tally ─▶ Plan header, Guard verdicts
+//	Policy (config) ─┘
+package plan

@@ -1,0 +1,137 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/idbridge/idbridge"
+	"github.com/idbridge/idbridge/sync/plan"
+)
+
+// Store is all that the engine asks of the store. Every call is one round trip or one transaction.
+type Store interface {
+	memory
+	committer
+	plans
+	runs
+}
+
+// Mode says how far a run of a directory may go.
+type Mode string
+
+// The modes.
+const (
+	Observe  Mode = "observe" // read and show; nothing is stored but the run's row
+	PlanOnly Mode = "plan"    // make the plan, keep it, wait for a person
+	ApplyAll Mode = "apply"   // make the effects, unless a guard holds them
+)
+
+// Engine does runs. It may do several at once for different directories, never two for one directory.
+type Engine struct {
+	Store    Store
+	Now      func() time.Time // default time.Now
+	Log      *slog.Logger     // default: silent
+	Writers  int              // directory steps in flight, default 8; more is faster and harder on the directory
+	SpoolDir string           // where a run keeps what does not fit into memory, default os.TempDir()
+	Progress func(Progress)   // told now and then how far a run is; called from the run's goroutines, one at a time
+}
+
+// Target is the directory of a run with its settings.
+type Target struct {
+	Directory idbridge.Directory
+	Policy    *plan.Policy
+	Mode      Mode // default ApplyAll
+	// MaxFailedWrites is the least number of failed directory steps after which a run writes no more, default 8; the limit
+	// is the larger of it and one per cent of the steps.
+	MaxFailedWrites int
+}
+
+// RunOptions say what kind of run is wanted.
+type RunOptions struct {
+	Kind   idbridge.RunKind      // default FullRun, PlanRun when dry
+	Slot   time.Time             // scheduled time; zero for a run by hand
+	Author string                // schedule, cli, or a user's name
+	Epoch  int64                 // of the lease under which the run works
+	DryRun bool                  // make and keep the plan, change nothing else
+	Only   []idbridge.ExternalID // these records alone, fetched by id; nothing follows from absence
+}
+
+// Stage is where a run is.
+type Stage string
+
+// The stages, in order.
+const (
+	Listening Stage = "listening" // reading the directory
+	Deciding  Stage = "deciding"
+	Writing   Stage = "writing" // making the effects
+)
+
+// Progress is how far a run is.
+type Progress struct {
+	Directory string
+	Stage     Stage
+	Done      int // records read, records decided, or decisions committed
+	Of        int // 0: not known
+}
+
+// Report is what a run did.
+type Report struct {
+	Run      idbridge.Run
+	Plan     idbridge.Plan // Hash is "" when the run had nothing to decide upon
+	Held     bool          // a plan, or a part of it, waits for a person
+	Confirm  time.Time     // when a second listing may prove absence; zero when nobody is missing for the first time
+	Stale    []string      // what was left out because it moved, by name
+	Settled  int           // steps of earlier runs that were settled first
+	Messages []string      // what a person should know besides, in order
+}
+
+// errStopped ends a run's directory writes after too many failures.
+var errStopped = errors.New("too many directory changes failed") //nolint:gochecknoglobals // a sentinel
+
+// now returns the time of the engine's clock, in UTC.
+func (e *Engine) now() time.Time {
+	if e.Now == nil {
+		return time.Now().UTC()
+	}
+	return e.Now().UTC()
+}
+
+func (e *Engine) log() *slog.Logger {
+	if e.Log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return e.Log
+}
+
+func (e *Engine) writers() int {
+	if e.Writers <= 0 {
+		return 8
+	}
+	return e.Writers
+}
+
+// Run listens to the directory, decides, asks the guards and makes the effects. The error is nil when the run came to
+// its end, also when a guard held it or the listing was incomplete: Report.Run.State says which. Errors: Unavailable,
+// Incomplete (the listing broke off), Locked (another daemon leads), Exists (the slot ran already), Invalid.
+func (e *Engine) Run(ctx context.Context, t Target, o RunOptions) (Report, error) {
+	return Report{}, errors.ErrUnsupported
+}
+
+// Push brings the edits that wait in the outbox to the directory: their records are fetched by id, decided, committed,
+// written and settled. A directory that is down leaves the outbox untouched. Nothing waiting: an empty report.
+func (e *Engine) Push(ctx context.Context, t Target, epoch int64, limit int) (Report, error) {
+	return Report{}, errors.ErrUnsupported
+}
+
+// Apply makes the effects of the held or ready plan with that hash, after a person approved it. Errors: NotFound, Conflicting (it was applied or discarded
+// already), Held (a guard objects that did not when the plan was made).
+func (e *Engine) Apply(ctx context.Context, t Target, hash, by string, epoch int64) (Report, error) {
+	return Report{}, errors.ErrUnsupported
+}
+
+// Discard closes a plan without applying it. Errors: NotFound, Conflicting.
+func (e *Engine) Discard(ctx context.Context, hash, by string) error {
+	return errors.ErrUnsupported
+}

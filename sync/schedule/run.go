@@ -1,0 +1,96 @@
+package schedule
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/idbridge/idbridge"
+)
+
+// outcome is how a job ended, as far as the timetable cares.
+type outcome uint8
+
+const (
+	wentWell   outcome = iota
+	wasDone            // the slot ran already
+	wasLocked          // another has the directory; it did not begin
+	wasStopped         // the daemon stops
+	wentWrong
+)
+
+// do makes one run, with a limit in time, and logs how it failed. A panic is a failure like any other: the schedule lives.
+func (s *Scheduler) do(ctx context.Context, job Job) outcome {
+	cause := &idbridge.Error{
+		Kind: idbridge.Unavailable, Msg: fmt.Sprintf("the run took longer than %s and was cancelled", s.Limit),
+		Hint: "is the server slow, or the limit too short for this directory?",
+	}
+	limited, cancel := context.WithTimeoutCause(ctx, s.Limit, cause)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- s.guarded(limited, job) }()
+	err := s.await(limited, job, done)
+	if err != nil && ctx.Err() == nil && limited.Err() != nil {
+		err = fmt.Errorf("%w: %w", context.Cause(limited), err)
+	}
+	return s.report(ctx, job, err)
+}
+
+// await waits for the run. One that does not end after its cancellation is named every minute, and still waited for:
+// two runs of one directory would be worse.
+func (s *Scheduler) await(limited context.Context, job Job, done <-chan error) error {
+	select {
+	case err := <-done:
+		return err
+	case <-limited.Done():
+	}
+	tick := time.NewTicker(time.Minute)
+	defer tick.Stop()
+	for {
+		select {
+		case err := <-done:
+			return err
+		case <-tick.C:
+			s.Log.Error("cancelled run does not end", "directory", job.Directory, "kind", string(job.Kind))
+		}
+	}
+}
+
+// guarded turns a panic into an error.
+func (s *Scheduler) guarded(ctx context.Context, job Job) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &idbridge.Error{Kind: idbridge.Internal, Msg: "the run panicked", Err: fmt.Errorf("%v\n%s", p, debug.Stack())}
+		}
+	}()
+	return s.Runs.Start(ctx, job)
+}
+
+// report classifies and logs.
+func (s *Scheduler) report(ctx context.Context, job Job, err error) outcome {
+	log := s.Log.With("directory", job.Directory, "kind", string(job.Kind), "author", job.Author)
+	if !job.Slot.IsZero() {
+		log = log.With("slot", job.Slot.Format(time.RFC3339))
+	}
+	switch {
+	case err == nil:
+		return wentWell
+	case ctx.Err() != nil:
+		log.Info("run stopped with the daemon")
+		return wasStopped
+	}
+	switch idbridge.KindOf(err) {
+	case idbridge.Exists:
+		log.Debug("slot ran already")
+		return wasDone
+	case idbridge.Held:
+		return wentWell
+	case idbridge.Locked:
+		log.Info("directory is busy elsewhere", "error", err.Error())
+		return wasLocked
+	default:
+		log.Error("run failed", "error", err.Error(), "hint", idbridge.HintOf(err))
+		return wentWrong
+	}
+}

@@ -1,0 +1,201 @@
+package schedule
+
+import (
+	"slices"
+	"time"
+
+	"github.com/idbridge/idbridge"
+)
+
+const (
+	// late is how far behind its slot a run may start before the slot counts as missed. The loop itself is up to 30 seconds late.
+	late = 90 * time.Second
+	// setBack is how far the clock must go back to be noticed; less is a time server's daily work.
+	setBack = time.Second
+	// firstPause and longestPause bound the slowing down after failures, doubling from one to the other.
+	firstPause   = time.Minute
+	longestPause = 30 * time.Minute
+)
+
+// timetable knows what is due for one directory. It is pure: the time comes in. It is not safe for concurrent use.
+type timetable struct {
+	directory string
+	missed    Missed
+	lines     []line // full before changes
+	kicks     []Job
+	confirm   time.Time // zero: nobody asks
+	pause     time.Time // nothing but kicks starts before
+	failures  int
+	seen      time.Time // the latest look at the clock
+}
+
+// line is one spec and the next slot that is not done.
+type line struct {
+	kind idbridge.RunKind
+	spec Spec
+	next time.Time
+}
+
+// newTimetable begins at now. Under RunOnce the latest slot before now is due at once: it was missed while the daemon was
+// down, or the store says that it ran.
+func newTimetable(timing Timing, now time.Time) *timetable {
+	t := &timetable{directory: timing.Directory, missed: timing.Missed, seen: now}
+	for _, l := range []line{{kind: idbridge.FullRun, spec: timing.Full}, {kind: idbridge.ChangesRun, spec: timing.Changes}} {
+		if l.spec.IsZero() {
+			continue
+		}
+		if l.next = l.spec.Last(now); t.missed == Skip || l.next.IsZero() {
+			l.next = l.spec.Next(now)
+		}
+		t.lines = append(t.lines, l)
+	}
+	return t
+}
+
+// due returns the job to start now, if any, and takes it off the table. Kicks come first, then a confirmation, then the
+// latest slot that has passed; earlier ones fold into it, and a full run covers the changes that are due with it.
+func (t *timetable) due(now time.Time) (Job, bool) {
+	t.look(now)
+	if len(t.kicks) > 0 {
+		job := t.kicks[0]
+		t.kicks = t.kicks[1:]
+		if job.Kind == idbridge.FullRun {
+			t.covered(now)
+		}
+		return job, true
+	}
+	if now.Before(t.pause) {
+		return Job{}, false
+	}
+	for i := range t.lines {
+		l := &t.lines[i]
+		if l.next.IsZero() || l.next.After(now) {
+			continue
+		}
+		slot := l.spec.Last(now)
+		l.next = l.spec.Next(now)
+		if t.missed == Skip && now.Sub(slot) > late {
+			continue
+		}
+		if l.kind == idbridge.FullRun {
+			t.covered(now)
+		}
+		return Job{Directory: t.directory, Kind: l.kind, Slot: slot, Author: BySchedule}, true
+	}
+	if !t.confirm.IsZero() && !t.confirm.After(now) {
+		job := Job{Directory: t.directory, Kind: idbridge.FullRun, Slot: t.confirm, Author: ByAbsence}
+		t.covered(now)
+		return job, true
+	}
+	return Job{}, false
+}
+
+// covered takes off the table what a full run that starts now does as well.
+func (t *timetable) covered(now time.Time) {
+	if !t.confirm.After(now) {
+		t.confirm = time.Time{}
+	}
+	for i := range t.lines {
+		if l := &t.lines[i]; l.kind == idbridge.ChangesRun && !l.next.After(now) {
+			l.next = l.spec.Next(now)
+		}
+	}
+}
+
+// look notices a clock that was set back: the slots between are in front again, and the store knows which of them ran.
+// Without this a clock that was a year ahead would silence the schedule for a year.
+func (t *timetable) look(now time.Time) {
+	if now.Before(t.seen.Add(-setBack)) {
+		for i := range t.lines {
+			t.lines[i].next = t.lines[i].spec.Next(now)
+		}
+		if longest := now.Add(longestPause); t.pause.After(longest) {
+			t.pause = longest
+		}
+		if back := t.seen.Sub(now); !t.confirm.IsZero() {
+			t.confirm = t.confirm.Add(-back)
+		}
+	}
+	t.seen = now
+}
+
+// kick asks for a run now. The same kind is asked for once.
+func (t *timetable) kick(job Job) {
+	if !slices.ContainsFunc(t.kicks, func(k Job) bool { return k.Kind == job.Kind }) {
+		t.kicks = append(t.kicks, job)
+	}
+}
+
+// ask asks for a confirming full run at a time, or before; the earliest stands, since its run asks again for the rest.
+func (t *timetable) ask(at time.Time) {
+	if at = at.Round(0); t.confirm.IsZero() || at.Before(t.confirm) {
+		t.confirm = at
+	}
+}
+
+// ended takes note of how a job ended. A confirmation that failed is asked for again; a slot that another holder of the
+// directory may still run is looked at again.
+func (t *timetable) ended(job Job, how outcome, now time.Time) {
+	switch how {
+	case wentWell:
+		t.failures, t.pause = 0, time.Time{}
+	case wasDone, wasStopped:
+	case wasLocked:
+		t.pause = now.Add(longestSleep)
+		t.again(job)
+	case wentWrong:
+		t.failures++
+		t.pause = now.Add(pauseAfter(t.failures))
+		if job.Author == ByAbsence {
+			t.ask(t.pause) // a new slot: the store holds the old one
+		}
+	}
+}
+
+// again puts a job back that did not begin. A kick is not put back: whoever kicked reads the log.
+func (t *timetable) again(job Job) {
+	if job.Author == ByAbsence {
+		t.ask(job.Slot)
+		return
+	}
+	for i := range t.lines {
+		if l := &t.lines[i]; l.kind == job.Kind && !job.Slot.IsZero() {
+			l.next = job.Slot
+		}
+	}
+}
+
+// pauseAfter is the pause after so many failures in a row: 0 after the first, since one failure is no pattern, then 1, 2, 4
+// … 30 minutes. It never ends the schedule.
+func pauseAfter(failures int) time.Duration {
+	if failures < 2 {
+		return 0
+	}
+	return min(firstPause<<min(failures-2, 10), longestPause)
+}
+
+// wait returns how long nothing is due, longestSleep at most.
+func (t *timetable) wait(now time.Time) time.Duration {
+	if len(t.kicks) > 0 {
+		return 0
+	}
+	first := t.upcoming()
+	if first.IsZero() {
+		return longestSleep
+	}
+	if first.Before(t.pause) {
+		first = t.pause
+	}
+	return max(0, min(first.Sub(now), longestSleep))
+}
+
+// upcoming returns when the next job that nobody kicked is due, zero for never.
+func (t *timetable) upcoming() time.Time {
+	first := t.confirm
+	for _, l := range t.lines {
+		if !l.next.IsZero() && (first.IsZero() || l.next.Before(first)) {
+			first = l.next
+		}
+	}
+	return first
+}

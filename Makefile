@@ -1,0 +1,44 @@
+GO ?= go
+LINT = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.5.0
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+RACE := $(shell command -v gcc >/dev/null 2>&1 && echo -race)
+FUZZTIME ?= 10s
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+build: ## build bin/idbridge
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-X main.version=$(VERSION)" -o bin/idbridge ./cmd/idbridge
+
+test: deps ## everything that proves the program: installs the servers it needs where it may
+	@$(MAKE) --no-print-directory fmt vet
+	$(MAKE) --no-print-directory run-tests
+
+run-tests: # a make of its own, so that RACE is evaluated after the compiler was installed
+	$(GO) test $(RACE) -timeout 30m ./...
+	$(GO) test -count=1 -timeout 20m -tags failpoints -run '^TestCrash' ./cmd/idbridge
+
+deps: ## install slapd, ldap-utils, PostgreSQL, a C compiler (root on Debian)
+	@scripts/test-deps
+
+fmt:
+	@out=$$(gofmt -l .); [ -z "$$out" ] || { echo "not formatted (gofmt -w .):"; echo "$$out"; exit 1; }
+
+vet:
+	$(GO) vet ./...
+	$(GO) vet -tags mutants,failpoints ./...
+
+lint: ## golangci-lint with .golangci.yaml
+	$(LINT) run ./...
+
+check: fmt vet lint test ## all of the above
+
+bench: deps ## 100,000 people in slapd: ldapsearch, import, reconcile, write-back, memory, as ratios of one run
+	$(GO) run ./cmd/bench
+
+fuzz: ## every fuzz target for FUZZTIME
+	@for t in $$(grep -rlE '^func Fuzz' --include='*_test.go' . | xargs -n1 dirname | sort -u); do \
+	  for f in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]*' $$t/*_test.go | cut -c6-); do \
+	    echo "$$t $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$t || exit 1; done; done
+
+.PHONY: help build test run-tests deps fmt vet lint check bench fuzz

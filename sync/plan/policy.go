@@ -94,4 +94,12 @@ type Observed struct {
 	Unknown  []idbridge.Attribute // could not be read by anybody in this run: keep
 	Pushed   bool                 // a push: one record fetched by id, no percentages
 	Author   string               // of the edit that is pushed
+	Yields   []Yield              // which of Subject.Holders let their value go in this very run
+}
+
+// Yield says that a user of Subject.Holders lets a unique value go in this very run, so that it need not be withheld.
+// Without it two records that swap a value would wait for each other for ever. See Lets.
+type Yield struct {
+	Link idbridge.ExternalID // the holder's record in the same directory: Holder.Link
+	Gone bool                // his link is missing, or the directory said Gone: he gives up what a new record shows
 }

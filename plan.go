@@ -45,6 +45,8 @@ type Hold string
 const (
 	HoldNothing    Hold = ""
 	HoldAttributes Hold = "attributes" // attribute steps only, so that a leaver's access still ends
+	HoldCreations  Hold = "creations"  // new users, and what else their decisions do
+	HoldGroup      Hold = "group"      // what happens to the group in Verdict.About
 	HoldAll        Hold = "all"
 )
 
@@ -54,6 +56,7 @@ type Verdict struct {
 	Count int    `json:"count"`
 	Of    int    `json:"of"`
 	Limit int    `json:"limit"`
+	About string `json:"about,omitempty"` // id of the group that a members verdict is about
 	Held  Hold   `json:"held,omitempty"`
 	Why   string `json:"why,omitempty"` // a sentence with the likely cause and what to do
 }

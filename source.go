@@ -15,6 +15,7 @@ type Group struct {
 	Name    string
 	Digest  Digest
 	Members int
+	Grants  []Grant // distinct roles that its members have through it now, without user; nil: not asked
 }
 
 // Source is what a run leaves behind about a directory, besides its effects.

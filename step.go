@@ -40,10 +40,11 @@ type Step struct {
 	ID      ExternalID `json:"id"`
 	User    UserID     `json:"user,omitempty"` // 0: not known before the commit
 	Side    Side       `json:"side"`
-	Verb    Verb       `json:"verb"`
+	Verb    Verb       `json:"verb"` // a Create may be followed by a Suspend: a new record that the directory says is inactive
 	Before  Profile    `json:"before,omitempty"`  // touched attributes as they are
 	After   Profile    `json:"after,omitempty"`   // touched attributes as they shall be
 	State   LinkState  `json:"state,omitempty"`   // Suspend and Restore: what the link becomes
+	Was     LinkState  `json:"was,omitempty"`     // Suspend and Restore: what the link is; "" when this very decision makes it
 	Group   ExternalID `json:"group,omitzero"`    // Join and Leave
 	Grants  []Grant    `json:"grants,omitempty"`  // Join: given; Leave: taken
 	Locator string     `json:"locator,omitempty"` // where the record was last seen; a hint, never a key
@@ -61,11 +62,11 @@ const (
 	Linked      Situation = "linked"
 	Updated     Situation = "updated" // at least one effect on either side, or a base moved
 	Restored    Situation = "restored"
-	HeldBack    Situation = "held"        // waits for a human: ambiguous link, tombstone, open conflict and nothing else
+	HeldBack    Situation = "held"        // waits for a person: ambiguous link, tombstone, open conflict and nothing else
 	Quarantined Situation = "quarantined" // cannot be used; last good state kept
 	Skipped     Situation = "skipped"     // not decided in this run, with a reason
-	Missed      Situation = "missing"     // sighted absent once
-	Suspended   Situation = "suspended"
+	Missed      Situation = "missing"     // absent, not proved yet
+	Suspended   Situation = "suspended"   // by absence, or because the directory says active=false
 	Purged      Situation = "purged"
 )
 
@@ -90,6 +91,8 @@ type Decision struct {
 	Closed    []ConflictID `json:"closed,omitempty"`    // open conflicts that are settled by equality
 	Withheld  []Withheld   `json:"withheld,omitempty"`
 	Unusable  string       `json:"unusable,omitempty"` // Quarantined: why
+	Tied      []ExternalID `json:"tied,omitempty"`     // records whose decision lets a unique value go that this one takes: same batch
+	Admin     bool         `json:"admin,omitempty"`    // his user may administer, and loses or regains access by this decision
 	Seen      Observation  `json:"seen"`
 	Group     *GroupSeen   `json:"group,omitempty"` // set on the last decision of a group
 	Why       string       `json:"why,omitempty"`   // also when nothing is done
@@ -179,7 +182,7 @@ const (
 // Conflict is one attribute that both sides changed, differently. The values of both sides and the base are kept, also
 // when a policy decided at once, so that a person can see and reverse it.
 type Conflict struct {
-	ID        ConflictID `json:"id,omitempty"`
+	ID        ConflictID `json:"id,omitempty"` // in a Decision: 0 opens a row, else this open row gets these values
 	Link      ExternalID `json:"link"`
 	User      UserID     `json:"user,omitempty"`
 	Name      string     `json:"name,omitempty"`

@@ -70,7 +70,9 @@ type Subject struct {
 	Others     []Link      // the user's links to other directories
 	Privileged bool        // the linked user may administer
 	Tombstone  bool        // its user was deleted in the store: do not re-create
+	Admins     int         // grants of ADMIN that the user holds, from wherever
 	Open       []Conflict  // conflicts of this link that wait for a person
+	Listed     []Withheld  // quarantine rows of this link as they are; Attribute "" and Why for a whole record
 	Candidates []Candidate // for unlinked records: users that hold an equal unique value
 	Holders    []Holder    // who holds the unique values that the record shows, other than User
 }

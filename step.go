@@ -40,7 +40,7 @@ type Step struct {
 	ID      ExternalID `json:"id"`
 	User    UserID     `json:"user,omitempty"` // 0: not known before the commit
 	Side    Side       `json:"side"`
-	Verb    Verb       `json:"verb"` // a Create may be followed by a Suspend: a new record that the directory says is inactive
+	Verb    Verb       `json:"verb"`              // a Create may be followed by a Suspend: a new record that the directory says is inactive
 	Before  Profile    `json:"before,omitempty"`  // touched attributes as they are
 	After   Profile    `json:"after,omitempty"`   // touched attributes as they shall be
 	State   LinkState  `json:"state,omitempty"`   // Suspend and Restore: what the link becomes

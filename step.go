@@ -90,7 +90,8 @@ type Decision struct {
 	Conflicts []Conflict   `json:"conflicts,omitempty"` // to be opened, or recorded as decided
 	Closed    []ConflictID `json:"closed,omitempty"`    // open conflicts that are settled by equality
 	Withheld  []Withheld   `json:"withheld,omitempty"`
-	Unusable  string       `json:"unusable,omitempty"` // Quarantined: why
+	Unusable  string       `json:"unusable,omitempty"` // Quarantined, and a HeldBack newcomer: why
+	Listed    bool         `json:"listed,omitempty"`   // Withheld and Unusable are what the store's quarantine rows say already
 	Tied      []ExternalID `json:"tied,omitempty"`     // records whose decision lets a unique value go that this one takes: same batch
 	Admin     bool         `json:"admin,omitempty"`    // his user may administer, and loses or regains access by this decision
 	Seen      Observation  `json:"seen"`
@@ -159,10 +160,11 @@ func (d *Decision) DirectoryStep() *Step {
 	return nil
 }
 
-// Empty tells that committing the decision would change nothing.
+// Empty tells that committing the decision would change nothing. What a person may want to know of it (Situation, Why,
+// values that stay withheld) can be there all the same.
 func (d *Decision) Empty() bool {
 	return len(d.Steps) == 0 && len(d.Base) == 0 && len(d.Conflicts) == 0 && len(d.Closed) == 0 &&
-		len(d.Withheld) == 0 && d.Unusable == "" && d.Group == nil && d.Seen == (Observation{})
+		(d.Listed || len(d.Withheld) == 0 && d.Unusable == "") && d.Group == nil && d.Seen == (Observation{})
 }
 
 // ConflictID names a conflict of the store.

@@ -42,5 +42,6 @@ type Timing struct {
 	Directory string
 	Full      Spec
 	Changes   Spec
-	Missed    Missed // "" is RunOnce
+	Missed    Missed        // "" is RunOnce
+	Limit     time.Duration // how long a run may last; 0 is the Scheduler's
 }

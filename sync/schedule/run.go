@@ -21,12 +21,12 @@ const (
 )
 
 // do makes one run, with a limit in time, and logs how it failed. A panic is a failure like any other: the schedule lives.
-func (s *Scheduler) do(ctx context.Context, job Job) outcome {
+func (s *Scheduler) do(ctx context.Context, job Job, limit time.Duration) outcome {
 	cause := &idbridge.Error{
-		Kind: idbridge.Unavailable, Msg: fmt.Sprintf("the run took longer than %s and was cancelled", s.Limit),
+		Kind: idbridge.Unavailable, Msg: fmt.Sprintf("the run took longer than %s and was cancelled", limit),
 		Hint: "is the server slow, or the limit too short for this directory?",
 	}
-	limited, cancel := context.WithTimeoutCause(ctx, s.Limit, cause)
+	limited, cancel := context.WithTimeoutCause(ctx, limit, cause)
 	defer cancel()
 	done := make(chan error, 1)
 	go func() { done <- s.guarded(limited, job) }()

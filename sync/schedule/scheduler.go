@@ -34,7 +34,7 @@ type Scheduler struct {
 	// FirstWait is the longest random wait before the first scheduled run, so that many daemons that start together do not
 	// all ask one server at once; 0 is none. Kicks do not wait.
 	FirstWait time.Duration
-	// Limit is how long a run may last before it is cancelled; 0 is DefaultLimit. Too short, and a large first import never
+	// Limit is how long a run may last before it is cancelled, unless its Timing says so; 0 is DefaultLimit. Too short, and a large first import never
 	// ends; too long, and a hanging one blocks its directory.
 	Limit time.Duration
 	// Grace is how long Run waits at its end for the runs it cancelled; 0 is DefaultGrace.
@@ -48,6 +48,7 @@ type Scheduler struct {
 type desk struct {
 	mu    sync.Mutex
 	table *timetable
+	limit time.Duration
 	busy  bool
 	wake  chan struct{} // holds one token
 }
@@ -69,7 +70,11 @@ func (s *Scheduler) open() {
 		}
 		s.desks = make(map[string]*desk, len(s.Timings))
 		for _, t := range s.Timings {
-			s.desks[t.Directory] = &desk{table: newTimetable(t, s.now()), wake: make(chan struct{}, 1)}
+			d := &desk{table: newTimetable(t, s.now()), limit: t.Limit, wake: make(chan struct{}, 1)}
+			if d.limit <= 0 {
+				d.limit = s.Limit
+			}
+			s.desks[t.Directory] = d
 		}
 	})
 }
@@ -119,7 +124,7 @@ func (s *Scheduler) loop(ctx context.Context, name string, d *desk) {
 		d.busy = ok
 		d.mu.Unlock()
 		if ok {
-			how := s.do(ctx, job)
+			how := s.do(ctx, job, d.limit)
 			d.mu.Lock()
 			d.busy = false
 			d.table.ended(job, how, s.now())

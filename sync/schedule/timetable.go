@@ -52,8 +52,8 @@ func newTimetable(timing Timing, now time.Time) *timetable {
 	return t
 }
 
-// due returns the job to start now, if any, and takes it off the table. Kicks come first, then a confirmation, then the
-// latest slot that has passed; earlier ones fold into it, and a full run covers the changes that are due with it.
+// due returns the job to start now, if any, and takes it off the table. Kicks come first, then the latest
+// slot that has passed; earlier ones fold into it. A full run covers a confirmation and the changes that are due with it.
 func (t *timetable) due(now time.Time) (Job, bool) {
 	t.look(now)
 	if len(t.kicks) > 0 {
@@ -67,9 +67,22 @@ func (t *timetable) due(now time.Time) (Job, bool) {
 	if now.Before(t.pause) {
 		return Job{}, false
 	}
+	if job, ok := t.slot(idbridge.FullRun, now); ok {
+		return job, true
+	}
+	if !t.confirm.IsZero() && !t.confirm.After(now) {
+		job := Job{Directory: t.directory, Kind: idbridge.FullRun, Slot: t.confirm, Author: ByAbsence}
+		t.covered(now)
+		return job, true
+	}
+	return t.slot(idbridge.ChangesRun, now)
+}
+
+// slot takes the latest slot of one kind that has passed.
+func (t *timetable) slot(kind idbridge.RunKind, now time.Time) (Job, bool) {
 	for i := range t.lines {
 		l := &t.lines[i]
-		if l.next.IsZero() || l.next.After(now) {
+		if l.kind != kind || l.next.IsZero() || l.next.After(now) {
 			continue
 		}
 		slot := l.spec.Last(now)
@@ -77,15 +90,10 @@ func (t *timetable) due(now time.Time) (Job, bool) {
 		if t.missed == Skip && now.Sub(slot) > late {
 			continue
 		}
-		if l.kind == idbridge.FullRun {
+		if kind == idbridge.FullRun {
 			t.covered(now)
 		}
-		return Job{Directory: t.directory, Kind: l.kind, Slot: slot, Author: BySchedule}, true
-	}
-	if !t.confirm.IsZero() && !t.confirm.After(now) {
-		job := Job{Directory: t.directory, Kind: idbridge.FullRun, Slot: t.confirm, Author: ByAbsence}
-		t.covered(now)
-		return job, true
+		return Job{Directory: t.directory, Kind: kind, Slot: slot, Author: BySchedule}, true
 	}
 	return Job{}, false
 }

@@ -1,0 +1,64 @@
+package configs
+
+// Patterns that several keys share.
+const (
+	attributeName = `[A-Za-z][A-Za-z0-9_-]{0,63}`
+	directoryName = `[a-z0-9][a-z0-9_-]{0,31}`
+	roleName      = `[A-Za-z][A-Za-z0-9_.:-]{0,63}`
+	hostPort      = `([^\s/:]*|\[[0-9a-fA-F:.%a-z]+\]):[0-9]{1,5}`
+)
+
+// table returns the whole file as keys. Order is the order of Show and of the example.
+func table() key {
+	return key{shape: object, keys: []key{
+		{name: "store", shape: object, doc: "Where idbridge keeps what it knows.", keys: []key{
+			{name: "url", def: "sqlite:idbridge.db", doc: "sqlite: and a path (relative to the working directory), or " +
+				"postgres://user@host1,host2/database?sslmode=verify-full for several daemons. No password here."},
+			{name: "password", shape: secret, doc: "Password of the PostgreSQL user. Better in password_file, or in the environment as IDBRIDGE_STORE_PASSWORD."},
+			{name: "password_file", path: true, doc: "File that holds the password, relative to this file."},
+		}},
+		{name: "http", shape: object, doc: "The API.", keys: []key{
+			{
+				name: "listen", def: "127.0.0.1:8080", pattern: hostPort, expects: "host:port, like 127.0.0.1:8080 or :8080",
+				doc: "Where the API listens. Put a TLS proxy in front of anything but loopback.",
+			},
+			{name: "public_url", pattern: `https?://[^\s/?#]+(/[^\s?#]*)?`, expects: "a URL like https://id.example.org", doc: "How people reach it, through the proxy. Default: http:// and listen."},
+		}},
+		{name: "metrics", shape: object, doc: "Prometheus metrics, on a listener of their own.", keys: []key{
+			{name: "listen", pattern: hostPort, expects: "host:port, like 127.0.0.1:9090", doc: "Where metrics are served. Default: nowhere."},
+		}},
+		{name: "log", shape: object, doc: "The log, on standard error.", keys: []key{
+			{name: "level", def: "info", choices: []string{"debug", "info", "warn", "error"}, doc: "debug shows each LDAP search as an ldapsearch line to paste."},
+			{name: "format", def: "text", choices: []string{"text", "json"}, doc: "text for people, json for machines."},
+		}},
+		{name: "timezone", def: "UTC", doc: "Time zone of all schedules, by its IANA name: Europe/Paris. A time that daylight saving skips " +
+			"runs right after the jump; a time that comes twice runs once."},
+		{name: "access", def: "all", choices: []string{"all", "any"}, doc: "For a user in several directories: all, every one must show him active; " +
+			"any, one is enough (a leaver of one directory keeps his access)."},
+		{
+			name: "attributes", shape: dict, pattern: attributeName, expects: "a letter, then letters, digits, _ or -",
+			doc: "User details beyond userName, givenName, familyName, displayName, email and active.",
+			item: &key{shape: object, keys: []key{
+				{name: "match", def: "text", choices: []string{"text", "exact", "telephone", "boolean", "octets"}, doc: "When two values are the same: text " +
+					"ignores case and blanks, exact ignores blanks, telephone ignores blanks and hyphens, octets ignores nothing."},
+				{name: "single", shape: flag, def: "false", doc: "Takes one value only."},
+				{name: "unique", shape: flag, def: "false", doc: "No two users may have the same value."},
+			}},
+		},
+		{
+			name: "precedence", shape: dict, pattern: attributeName, expects: "the name of an attribute",
+			doc:  "For a user in several directories: whose value counts, per attribute, best first.",
+			item: &key{shape: list, item: &key{}},
+		},
+		{name: "directories", shape: list, must: "without a directory there is nothing to keep equal", doc: "The sources of people.", item: directoryKey()},
+		{
+			name: "roles", shape: list, doc: "Which directory groups give which roles. A run takes back only what its directory gave.",
+			item: &key{shape: object, keys: []key{
+				{name: "role", must: "it says what the group gives", pattern: roleName, expects: "a name like ADMIN", doc: "ADMIN, SUPER_CONSUMER, API_KEY_GENERATION, or any further name."},
+				{name: "application", doc: "Gives the role on this application only. Default: everywhere."},
+				{name: "directory", must: "a group belongs to a directory", doc: "Name of the directory that has the group."},
+				{name: "group", must: "it says who gets the role", doc: "DN of the group."},
+			}},
+		},
+	}}
+}

@@ -1,8 +1,6 @@
 package engine
 
 import (
-	"context"
-	"errors"
 	"log/slog"
 	"time"
 
@@ -87,9 +85,6 @@ type Report struct {
 	Messages []string      // what a person should know besides, in order
 }
 
-// errStopped ends a run's directory writes after too many failures.
-var errStopped = errors.New("too many directory changes failed") //nolint:gochecknoglobals // a sentinel
-
 // now returns the time of the engine's clock, in UTC.
 func (e *Engine) now() time.Time {
 	if e.Now == nil {
@@ -110,28 +105,4 @@ func (e *Engine) writers() int {
 		return 8
 	}
 	return e.Writers
-}
-
-// Run listens to the directory, decides, asks the guards and makes the effects. The error is nil when the run came to
-// its end, also when a guard held it or the listing was incomplete: Report.Run.State says which. Errors: Unavailable,
-// Incomplete (the listing broke off), Locked (another daemon leads), Exists (the slot ran already), Invalid.
-func (e *Engine) Run(ctx context.Context, t Target, o RunOptions) (Report, error) {
-	return Report{}, errors.ErrUnsupported
-}
-
-// Push brings the edits that wait in the outbox to the directory: their records are fetched by id, decided, committed,
-// written and settled. A directory that is down leaves the outbox untouched. Nothing waiting: an empty report.
-func (e *Engine) Push(ctx context.Context, t Target, epoch int64, limit int) (Report, error) {
-	return Report{}, errors.ErrUnsupported
-}
-
-// Apply makes the effects of the held or ready plan with that hash, after a person approved it. Errors: NotFound, Conflicting (it was applied or discarded
-// already), Held (a guard objects that did not when the plan was made).
-func (e *Engine) Apply(ctx context.Context, t Target, hash, by string, epoch int64) (Report, error) {
-	return Report{}, errors.ErrUnsupported
-}
-
-// Discard closes a plan without applying it. Errors: NotFound, Conflicting.
-func (e *Engine) Discard(ctx context.Context, hash, by string) error {
-	return errors.ErrUnsupported
 }

@@ -1,0 +1,325 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/idbridge/idbridge"
+	"github.com/idbridge/idbridge/sync/plan"
+)
+
+// Apply makes the effects of the held or ready plan with that hash, or an unambiguous beginning of it, after a person
+// approved it. Every record is read and decided again: what comes out as approved is done, what does not is stale, left
+// out and named, attribute by attribute. The guards run again over what is left; those that held this very plan are
+// lifted. Errors: NotFound, Conflicting (it was applied or discarded already), Held (a guard objects that did not when
+// the plan was made), and those of Run.
+func (e *Engine) Apply(ctx context.Context, t Target, hash, by string, epoch int64) (Report, error) {
+	approved, err := e.openPlan(ctx, hash)
+	if err != nil {
+		return Report{}, err
+	}
+	if t.Mode == Observe {
+		return Report{}, &idbridge.Error{Kind: idbridge.Invalid, Msg: "the directory's mode is observe: nothing is applied"}
+	}
+	t.Mode = ApplyAll
+	r, err := e.newPass(t, RunOptions{Kind: idbridge.ApplyRun, Author: by, Epoch: epoch})
+	if err != nil {
+		return Report{}, err
+	}
+	if approved.Directory != r.name {
+		return Report{}, &idbridge.Error{Kind: idbridge.Invalid, Msg: fmt.Sprintf("the plan is about %q", approved.Directory)}
+	}
+	defer r.close()
+	if err := r.begin(ctx); err != nil {
+		return Report{}, err
+	}
+	source, err := r.apply(ctx, &approved, by)
+	err = r.finish(ctx, source, err)
+	return *r.report, err
+}
+
+// Discard closes a plan without applying it. Errors: NotFound, Conflicting (it was applied or discarded already).
+func (e *Engine) Discard(ctx context.Context, hash, by string) error {
+	p, err := e.openPlan(ctx, hash)
+	if err != nil {
+		return err
+	}
+	if err := e.Store.ClosePlan(ctx, p.Hash, idbridge.PlanDiscarded, by); err != nil {
+		return fmt.Errorf("discard plan %.8s: %w", p.Hash, err)
+	}
+	return nil
+}
+
+// openPlan reads a plan that waits.
+func (e *Engine) openPlan(ctx context.Context, hash string) (idbridge.Plan, error) {
+	p, err := e.Store.Plan(ctx, hash)
+	if err != nil {
+		return p, fmt.Errorf("read plan %q: %w", hash, err)
+	}
+	if p.State != idbridge.PlanHeld && p.State != idbridge.PlanReady {
+		return p, &idbridge.Error{
+			Kind: idbridge.Conflicting, Msg: fmt.Sprintf("the plan is %s already", p.State),
+			Hint: "make a new one: idbridge plan",
+		}
+	}
+	return p, nil
+}
+
+func (r *pass) apply(ctx context.Context, approved *idbridge.Plan, by string) (*idbridge.Source, error) {
+	if err := r.open(ctx); err != nil {
+		return nil, err
+	}
+	if err := r.settleOpen(ctx); err != nil {
+		return nil, err
+	}
+	var err error
+	if r.source, err = r.e.Store.Source(ctx, r.name); err != nil {
+		return nil, fmt.Errorf("read what is known of %q: %w", r.name, err)
+	}
+	if err := r.decideApproved(ctx, approved.Hash); err != nil {
+		return nil, err
+	}
+	err = r.ask(ctx, plan.Facts{
+		Complete: true, Proof: approved.Proof, First: r.source.Runs == 0, Records: r.source.Records,
+		Scope: r.p.Scope, Known: r.p.Scope,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := lift(&r.header, approved); err != nil {
+		return nil, err
+	}
+	r.header.Hash, r.row.Plan, r.report.Held = approved.Hash, approved.Hash, false
+	if err := r.make(ctx); err != nil {
+		return nil, err
+	}
+	if err := r.e.Store.ClosePlan(ctx, approved.Hash, idbridge.PlanApplied, by); err != nil {
+		return nil, fmt.Errorf("close plan %.8s: %w", approved.Hash, err)
+	}
+	s := r.source
+	s.Held = ""
+	if breached(approved, "scope", "") {
+		s.Scope = r.p.Scope
+	}
+	return &s, nil
+}
+
+// lift takes back the verdicts that held the approved plan. Any other one that holds is an error.
+func lift(now, approved *idbridge.Plan) error {
+	for i := range now.Verdicts {
+		v := &now.Verdicts[i]
+		if v.Held == idbridge.HoldNothing {
+			continue
+		}
+		if !breached(approved, v.Guard, v.About) {
+			return &idbridge.Error{
+				Kind: idbridge.Held, Msg: "a guard objects that did not when the plan was made: " + v.Why,
+				Hint: "make a new plan and look at it: idbridge plan",
+			}
+		}
+		v.Held = idbridge.HoldNothing
+	}
+	return nil
+}
+
+func breached(p *idbridge.Plan, guard, about string) bool {
+	for i := range p.Verdicts {
+		if v := &p.Verdicts[i]; v.Guard == guard && v.About == about && v.Held != idbridge.HoldNothing {
+			return true
+		}
+	}
+	return false
+}
+
+// decideApproved reads the plan's decisions and decides again about their records.
+func (r *pass) decideApproved(ctx context.Context, hash string) error {
+	var batch []idbridge.Decision
+	for d, err := range r.e.Store.Decisions(ctx, hash) {
+		if err != nil {
+			return fmt.Errorf("read the decisions of plan %.8s: %w", hash, err)
+		}
+		if isGroupPart(&d) || d.Group != nil {
+			// A group's list cannot be read alone; its rows are idempotent and its digest says what they rest on.
+			if err := r.keep(&decided{Decision: d}); err != nil {
+				return err
+			}
+			continue
+		}
+		if len(d.Steps) == 0 && len(d.Base) == 0 && len(d.Conflicts) == 0 && len(d.Closed) == 0 {
+			continue // a value or a record that is only listed; every run lists it anew
+		}
+		if len(batch) >= fetchBatch && len(d.Tied) == 0 {
+			if err := r.decideAnew(ctx, batch); err != nil {
+				return err
+			}
+			batch = nil
+		}
+		batch = append(batch, d)
+	}
+	return r.decideAnew(ctx, batch)
+}
+
+func (r *pass) decideAnew(ctx context.Context, batch []idbridge.Decision) error {
+	if len(batch) == 0 {
+		return nil
+	}
+	ids := make([]idbridge.ExternalID, len(batch))
+	for i := range batch {
+		ids[i] = batch[i].ID
+	}
+	records := map[idbridge.ExternalID]idbridge.Record{}
+	for part := range slices.Chunk(ids, fetchBatch) {
+		some, err := r.session.Fetch(ctx, part)
+		if err != nil {
+			return fmt.Errorf("read %d records of %q: %w", len(part), r.name, err)
+		}
+		for id, rec := range some {
+			records[id] = rec
+		}
+	}
+	todo := make([]shown, len(batch))
+	for i := range batch {
+		todo[i] = r.approvedView(&batch[i], records)
+	}
+	subjects, err := r.subjects(ctx, todo)
+	if err != nil {
+		return err
+	}
+	for i := range todo { // whoever of this plan lets a value go was looked at when it was made
+		for _, id := range batch[i].Tied {
+			todo[i].observed.Yields = append(todo[i].observed.Yields, plan.Yield{Link: id})
+		}
+	}
+	for i, d := range r.decideEach(todo, subjects) {
+		r.row.Counts.Seen += int(bit(d.present))
+		left, stale := asApproved(r.p.Schema, &batch[i], &d.Decision)
+		if stale {
+			r.staleApproved(&batch[i], d.present && left.Empty())
+		}
+		d.Decision = left
+		if stale && left.Empty() {
+			continue
+		}
+		if err := r.keep(&d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// approvedView makes an observation of a record for a decision that was approved. Absence that was proved then stays
+// proved unless the record is there now.
+func (r *pass) approvedView(d *idbridge.Decision, records map[idbridge.ExternalID]idbridge.Record) shown {
+	rec, ok := records[d.ID]
+	if !ok {
+		one := shown{id: d.ID}
+		switch {
+		case d.Proof != nil && d.Proof.Feed == plan.Tombstone:
+			one.observed.Gone = idbridge.Deleted
+		case d.Proof != nil:
+			one.observed.Absent = d.Proof
+		}
+		return one
+	}
+	one := r.fetched(rec, authorOf(d))
+	for i := range d.Steps {
+		one.touched = append(one.touched, d.Steps[i].After.Attributes()...)
+		one.touched = append(one.touched, d.Steps[i].Before.Attributes()...)
+	}
+	one.touched = append(one.touched, d.Base.Attributes()...)
+	for i := range d.Conflicts {
+		one.touched = append(one.touched, d.Conflicts[i].Attribute)
+	}
+	return one
+}
+
+// staleApproved names a decision of which a part, or everything, was left out.
+func (r *pass) staleApproved(d *idbridge.Decision, skipped bool) {
+	r.row.Counts.Stale++
+	if skipped {
+		r.row.Counts.Skipped++
+	}
+	if len(r.report.Stale) < maxNameless {
+		r.report.Stale = append(r.report.Stale, d.Name)
+	}
+}
+
+// asApproved returns the part of a fresh decision that was approved, and whether something approved is missing in it.
+func asApproved(schema idbridge.Schema, approved, fresh *idbridge.Decision) (left idbridge.Decision, stale bool) {
+	left = *fresh
+	left.Steps, left.Base, left.Conflicts, left.Tied = nil, nil, nil, nil
+	for i := range approved.Steps {
+		want := &approved.Steps[i]
+		got := matching(want, fresh.Steps)
+		if got == nil {
+			stale = stale || fresh.Situation != idbridge.Unchanged // unchanged: somebody did it already
+			continue
+		}
+		step, missing := shared(schema, want, got)
+		stale = stale || missing
+		if step != nil {
+			left.Steps = append(left.Steps, *step)
+		}
+	}
+	for a, v := range fresh.Base {
+		if _, ok := approved.Base[a]; ok {
+			if left.Base == nil {
+				left.Base = idbridge.Profile{}
+			}
+			left.Base[a] = v
+		}
+	}
+	for _, c := range fresh.Conflicts {
+		if slices.ContainsFunc(approved.Conflicts, func(x idbridge.Conflict) bool { return x.Attribute == c.Attribute }) {
+			left.Conflicts = append(left.Conflicts, c)
+		}
+	}
+	left.Tied = fresh.Tied
+	if len(left.Steps) != len(fresh.Steps) || len(left.Base) != len(fresh.Base) || len(left.Conflicts) != len(fresh.Conflicts) || stale {
+		left.Seen.Digest = idbridge.Digest{}
+	}
+	return left, stale
+}
+
+// matching finds the fresh step that does what the approved one does.
+func matching(want *idbridge.Step, steps []idbridge.Step) *idbridge.Step {
+	for i := range steps {
+		s := &steps[i]
+		if s.ID == want.ID && s.Side == want.Side && s.Verb == want.Verb && s.State == want.State && s.Group == want.Group {
+			return s
+		}
+	}
+	return nil
+}
+
+// shared returns the fresh step cut down to the attributes that change as approved. A new user is made as approved or not
+// at all.
+func shared(schema idbridge.Schema, want, got *idbridge.Step) (s *idbridge.Step, missing bool) {
+	out := *got
+	out.Before, out.After = idbridge.Profile{}, idbridge.Profile{}
+	for a, v := range got.After {
+		approved, ok := want.After[a]
+		if !ok {
+			continue
+		}
+		if !schema.Equal(a, v, approved) || !schema.Equal(a, got.Before[a], want.Before[a]) {
+			continue
+		}
+		out.After[a] = v
+		if b, ok := got.Before[a]; ok {
+			out.Before[a] = b
+		}
+	}
+	missing = len(out.After) != len(want.After)
+	switch {
+	case want.Verb == idbridge.Purge:
+		out.Before = got.Before
+		return &out, false
+	case want.Verb == idbridge.Create && (missing || len(out.After) != len(got.After)):
+		return nil, true
+	case want.Verb == idbridge.Update && len(out.After) == 0:
+		return nil, true
+	}
+	return &out, missing
+}

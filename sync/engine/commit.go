@@ -1,0 +1,349 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/idbridge/idbridge"
+	"github.com/idbridge/idbridge/internal/failpoint"
+	"github.com/idbridge/idbridge/sync/plan"
+)
+
+// attempt is a record that is to be decided once more in the same run.
+type attempt struct {
+	phase   idbridge.Phase // of the decision that could not be committed: nothing harsher follows from another look
+	pending bool           // the record's situation is not counted yet
+	present bool
+	name    string
+	author  string
+}
+
+// maxAgain bounds what a run decides again; what is beyond it waits for the next run.
+const (
+	maxAgain    = 10_000
+	againRounds = 3
+)
+
+// commitPhases makes the effects, everything that gives before anything that takes.
+func (r *pass) commitPhases(ctx context.Context) error {
+	done := 0
+	for phase := range r.phases {
+		batch := batch{}
+		for d, err := range r.kept(phase) {
+			if err != nil {
+				return err
+			}
+			done++
+			if !r.allow(&d) {
+				continue
+			}
+			if batch.full() && len(d.Tied) == 0 { // what is tied stays in one transaction
+				if err := r.commit(ctx, batch.take()); err != nil {
+					return err
+				}
+				r.tell(Writing, done, r.decided)
+			}
+			batch.add(&d)
+		}
+		if err := r.commit(ctx, batch.take()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// allow cuts a decision down to what the guards let pass; false when nothing is left. What is held is counted.
+func (r *pass) allow(d *decided) bool {
+	whole := d.Decision
+	part, ok := plan.Allowed(r.header, whole)
+	if isGroupPart(&whole) || whole.Group != nil {
+		if !ok || len(part.Steps) != len(whole.Steps) {
+			r.spoil(whole.ID.ID)
+		}
+		if ok && r.spoiled[whole.ID.ID] {
+			part.Group = nil
+			ok = !part.Empty()
+		}
+		d.Decision = part
+		return ok
+	}
+	if !ok {
+		if d.present {
+			r.row.Counts.Held++
+		}
+		return false
+	}
+	d.Decision = part
+	return true
+}
+
+func (r *pass) spoil(group string) {
+	if r.spoiled == nil {
+		r.spoiled = map[string]bool{}
+	}
+	r.spoiled[group] = true
+}
+
+// batch collects decisions for one transaction.
+type batch struct {
+	list   []decided
+	writes int
+}
+
+func (b *batch) add(d *decided) {
+	b.list = append(b.list, *d)
+	if d.DirectoryStep() != nil {
+		b.writes++
+	}
+}
+
+func (b *batch) full() bool { return len(b.list) >= storeBatch || b.writes >= writeBatch }
+
+func (b *batch) take() []decided {
+	out := b.list
+	*b = batch{}
+	return out
+}
+
+// commit makes one batch durable, puts its directory steps on the wire and settles them.
+func (r *pass) commit(ctx context.Context, list []decided) error {
+	list = r.withoutWrites(list)
+	if len(list) == 0 {
+		return nil
+	}
+	if err := failpoint.Hit("engine.batch.before"); err != nil {
+		return err
+	}
+	outcomes, err := r.store(ctx, list)
+	if err != nil {
+		return err
+	}
+	if err := failpoint.Hit("engine.batch.after"); err != nil {
+		return err
+	}
+	var sent []flight
+	for i := range list {
+		d, o := &list[i], &outcomes[i]
+		switch {
+		case o.Stale:
+			r.stale(d)
+		default:
+			r.situation(d)
+			r.effects(&d.Decision, o)
+			if step := d.DirectoryStep(); step != nil && o.Sent != 0 {
+				step.User = o.User
+				sent = append(sent, flight{sent: o.Sent, step: step, decided: d})
+			}
+		}
+	}
+	if len(sent) == 0 {
+		return nil
+	}
+	if err := failpoint.Hit("engine.sent.after"); err != nil {
+		return err
+	}
+	return r.deliver(ctx, sent)
+}
+
+// withoutWrites leaves out the decisions that would write to a directory that takes nothing any more. They are not lost:
+// their links keep no digest, or an edit, and are decided again.
+func (r *pass) withoutWrites(list []decided) []decided {
+	if r.stopped == nil {
+		return list
+	}
+	out := list[:0]
+	for i := range list {
+		if list[i].DirectoryStep() == nil {
+			out = append(out, list[i])
+		} else {
+			d := &list[i]
+			r.giveUp(d.ID, attempt{pending: !d.counted, present: d.present, name: d.Name})
+		}
+	}
+	return out
+}
+
+// store commits the decisions; when the batch fails for a reason of its own, one by one, so that a single bad record does
+// not hold up the others.
+func (r *pass) store(ctx context.Context, list []decided) ([]idbridge.Outcome, error) {
+	decisions := make([]idbridge.Decision, len(list))
+	for i := range list {
+		decisions[i] = list[i].Decision
+	}
+	outcomes, err := r.e.Store.Commit(ctx, r.lead, decisions)
+	if err == nil {
+		if len(outcomes) != len(decisions) {
+			return nil, &idbridge.Error{Kind: idbridge.Internal, Msg: "the store answered for other decisions than given"}
+		}
+		return outcomes, nil
+	}
+	if ends(ctx, err) || len(decisions) == 1 && idbridge.KindOf(err) == idbridge.Unknown {
+		return nil, fmt.Errorf("commit %d decisions about %q: %w", len(decisions), r.name, err)
+	}
+	outcomes = make([]idbridge.Outcome, len(decisions))
+	broken := 0
+	for i := range decisions {
+		one, err := r.e.Store.Commit(ctx, r.lead, decisions[i:i+1])
+		switch {
+		case err == nil && len(one) == 1:
+			outcomes[i] = one[0]
+		case ends(ctx, err):
+			return nil, fmt.Errorf("commit the decision about %s: %w", decisions[i].ID, err)
+		default:
+			broken++
+			if broken > 8+len(decisions)/2 {
+				return nil, fmt.Errorf("commit the decision about %s: %w", decisions[i].ID, err)
+			}
+			r.e.log().Warn("decision not committed", "directory", r.name, "run", r.row.ID, "record", decisions[i].ID.ID, "error", err)
+			outcomes[i] = idbridge.Outcome{Stale: true}
+		}
+	}
+	return outcomes, nil
+}
+
+// ends tells whether an error of the store ends the run: another leads, the store is away, nobody knows, or ctx ended.
+func ends(ctx context.Context, err error) bool {
+	if ctx.Err() != nil {
+		return true
+	}
+	switch idbridge.KindOf(err) {
+	case idbridge.Locked, idbridge.Unavailable, idbridge.Unknown:
+		return true
+	}
+	return false
+}
+
+// stale notes a decision that was not committed because something moved.
+func (r *pass) stale(d *decided) {
+	if isGroupPart(&d.Decision) || d.Group != nil {
+		r.spoil(d.ID.ID)
+		r.row.Counts.Stale++
+		return
+	}
+	r.look(d.ID, attempt{phase: d.Phase(), pending: true, present: d.present, name: d.Name, author: authorOf(&d.Decision)})
+}
+
+// look has a record decided again at the end of the run.
+func (r *pass) look(id idbridge.ExternalID, a attempt) {
+	if old, ok := r.again[id]; ok {
+		a.pending = a.pending || old.pending
+	} else if len(r.again) >= maxAgain {
+		r.giveUp(id, a)
+		return
+	}
+	if r.again == nil {
+		r.again = map[idbridge.ExternalID]attempt{}
+	}
+	r.again[id] = a
+}
+
+// giveUp leaves a record to the next run.
+func (r *pass) giveUp(id idbridge.ExternalID, a attempt) {
+	r.row.Counts.Stale++
+	if a.pending && a.present {
+		r.row.Counts.Skipped++
+	}
+	if r.leftover == nil {
+		r.leftover = map[idbridge.ExternalID]bool{}
+	}
+	r.leftover[id] = true
+	name := a.name
+	if name == "" {
+		name = id.ID
+	}
+	if len(r.report.Stale) < maxNameless {
+		r.report.Stale = append(r.report.Stale, name)
+	}
+}
+
+func authorOf(d *idbridge.Decision) string {
+	if s := d.DirectoryStep(); s != nil {
+		return s.Author
+	}
+	return ""
+}
+
+// lookAgain decides once more about what moved while the run went on, a few times at most.
+func (r *pass) lookAgain(ctx context.Context) error {
+	for range againRounds {
+		if len(r.again) == 0 {
+			return nil
+		}
+		round := r.again
+		r.again = nil
+		ids := sortedKeys(round)
+		for len(ids) > 0 {
+			n := min(len(ids), fetchBatch)
+			if err := r.lookAgainAt(ctx, ids[:n], round); err != nil {
+				return err
+			}
+			ids = ids[n:]
+		}
+	}
+	for _, id := range sortedKeys(r.again) {
+		r.giveUp(id, r.again[id])
+	}
+	r.again = nil
+	return nil
+}
+
+func (r *pass) lookAgainAt(ctx context.Context, ids []idbridge.ExternalID, round map[idbridge.ExternalID]attempt) error {
+	records, err := r.session.Fetch(ctx, ids)
+	if err != nil {
+		if ctx.Err() != nil {
+			return err
+		}
+		for _, id := range ids { // unknown, not gone: the next run looks again
+			r.giveUp(id, round[id])
+		}
+		return nil
+	}
+	var batch []shown
+	for _, id := range ids {
+		rec, ok := records[id]
+		if !ok {
+			r.giveUp(id, round[id]) // one sighting is no proof
+			continue
+		}
+		batch = append(batch, r.fetched(rec, round[id].author))
+	}
+	return r.decideAgain(ctx, batch, round)
+}
+
+// fetched makes an observation of a record that was read by id.
+func (r *pass) fetched(rec idbridge.Record, author string) shown {
+	return shown{
+		id: rec.ID, fetched: true,
+		observed: plan.Observed{
+			Record: &rec, Digest: r.digester.Record(&rec), Unknown: r.unknown, Author: author, Pushed: r.o.Kind == idbridge.PushRun,
+		},
+	}
+}
+
+// decideAgain decides about fetched records and commits what is no harsher than what was decided before.
+func (r *pass) decideAgain(ctx context.Context, batch []shown, round map[idbridge.ExternalID]attempt) error {
+	if len(batch) == 0 {
+		return nil
+	}
+	list, err := r.decide(ctx, batch)
+	if err != nil {
+		return err
+	}
+	var todo []decided
+	for i := range list {
+		d, a := list[i], round[list[i].ID]
+		part, ok := plan.Allowed(r.header, d.Decision)
+		if !ok || d.Phase() > a.phase {
+			r.giveUp(d.ID, a)
+			continue
+		}
+		d.Decision = part
+		d.counted = !a.pending
+		if d.Empty() {
+			r.situation(&d)
+			continue
+		}
+		todo = append(todo, d)
+	}
+	return r.commit(ctx, todo)
+}

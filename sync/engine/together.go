@@ -1,0 +1,114 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/idbridge/idbridge"
+	"github.com/idbridge/idbridge/sync/plan"
+)
+
+// maxHolders bounds how many holders of unique values one batch looks up; further values are withheld until the next run.
+const maxHolders = 200
+
+// decideTogether decides about a batch. Where a record wants a unique value that another one holds, the other record is
+// read: if it lets the value go in this run too, it is decided in the same batch and before the record that wants it, so
+// that two people who swap their addresses need no second run. o is nil where nobody can want anything.
+func (r *pass) decideTogether(ctx context.Context, o *observer, batch []shown) ([]decided, error) {
+	subjects, err := r.subjects(ctx, batch)
+	if err != nil {
+		return nil, err
+	}
+	looked := map[idbridge.ExternalID]*plan.Observed{}
+	for o != nil && len(looked) < maxHolders {
+		wanted := r.wanted(o, subjects, looked)
+		if len(wanted) == 0 {
+			break
+		}
+		pulled, err := r.pull(ctx, o, wanted, looked)
+		if err != nil {
+			return nil, err
+		}
+		if len(pulled) == 0 {
+			break
+		}
+		more, err := r.subjects(ctx, pulled)
+		if err != nil {
+			return nil, err
+		}
+		batch, subjects = append(pulled, batch...), append(more, subjects...)
+	}
+	r.yield(o, batch, subjects, looked)
+	return r.decideEach(batch, subjects), nil
+}
+
+// wanted lists the records that hold unique values which others of the batch show, and that were not looked at yet. An
+// unchanged one still shows what it holds.
+func (r *pass) wanted(o *observer, subjects []idbridge.Subject, looked map[idbridge.ExternalID]*plan.Observed) []idbridge.ExternalID {
+	var out []idbridge.ExternalID
+	for i := range subjects {
+		for _, h := range subjects[i].Holders {
+			if h.Link.ID == "" || h.Link.Directory != r.name || h.User == 0 {
+				continue
+			}
+			if _, ok := looked[h.Link]; ok || len(looked)+len(out) >= maxHolders || slices.Contains(out, h.Link) {
+				continue
+			}
+			if e := o.index.find(h.Link.ID); e != nil && e.is(flagChanged) && !e.is(flagTwice) {
+				out = append(out, h.Link)
+			}
+		}
+	}
+	return out
+}
+
+// pull reads the wanted records, and returns those that still waited in the spool: they are decided now.
+func (r *pass) pull(ctx context.Context, o *observer, wanted []idbridge.ExternalID, looked map[idbridge.ExternalID]*plan.Observed) ([]shown, error) {
+	var pulled []shown
+	for len(wanted) > 0 {
+		n := min(len(wanted), fetchBatch)
+		records, err := r.session.Fetch(ctx, wanted[:n])
+		if err != nil {
+			return nil, fmt.Errorf("read %d records of %q: %w", n, r.name, err)
+		}
+		for _, id := range wanted[:n] {
+			looked[id] = nil
+			rec, ok := records[id]
+			if !ok {
+				continue
+			}
+			seen := plan.Observed{Record: &rec, Digest: r.digester.Record(&rec), Unknown: r.unknown}
+			looked[id] = &seen
+			e := o.index.find(id.ID)
+			if !e.is(flagStaged) || e.is(flagGone) {
+				continue
+			}
+			e.flags &^= flagStaged
+			pulled = append(pulled, shown{id: id, observed: seen})
+		}
+		wanted = wanted[n:]
+	}
+	return pulled, nil
+}
+
+// yield tells each record which holders let their value go.
+func (r *pass) yield(o *observer, batch []shown, subjects []idbridge.Subject, looked map[idbridge.ExternalID]*plan.Observed) {
+	if o == nil {
+		return
+	}
+	for i := range subjects {
+		for _, h := range subjects[i].Holders {
+			if h.Link.ID == "" || h.Link.Directory != r.name || h.User == 0 {
+				continue
+			}
+			e := o.index.find(h.Link.ID)
+			switch {
+			case e != nil && (e.is(flagGone) || e.is(flagMissing) && !e.is(flagSeen)):
+				batch[i].observed.Yields = append(batch[i].observed.Yields, plan.Yield{Link: h.Link, Gone: true})
+			case plan.Lets(r.p, h, looked[h.Link]):
+				batch[i].observed.Yields = append(batch[i].observed.Yields, plan.Yield{Link: h.Link})
+			}
+		}
+	}
+}

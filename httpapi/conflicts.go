@@ -1,0 +1,95 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/idbridge/idbridge"
+	"github.com/idbridge/idbridge/httpapi/credential"
+)
+
+// conflictView is one attribute that both sides changed, differently, with all three values.
+type conflictView struct {
+	ID        idbridge.ConflictID `json:"id"`
+	User      idbridge.UserID     `json:"user,omitempty"`
+	Name      string              `json:"name,omitempty"`
+	Directory string              `json:"directory"`
+	Record    string              `json:"record" doc:"The record's id in the directory."`
+	Attribute idbridge.Attribute  `json:"attribute"`
+	Values    threeValues         `json:"values"`
+	Winner    idbridge.Winner     `json:"winner,omitempty"`
+	Why       string              `json:"why,omitempty"`
+	Opened    *time.Time          `json:"openedAt"`
+	Closed    *time.Time          `json:"closedAt" doc:"null while it waits for a person."`
+	By        string              `json:"by,omitempty"`
+}
+
+type threeValues struct {
+	Base      idbridge.Values `json:"base"`
+	Store     idbridge.Values `json:"store"`
+	Directory idbridge.Values `json:"directory"`
+}
+
+func viewConflict(c *idbridge.Conflict) conflictView {
+	return conflictView{
+		ID: c.ID, User: c.User, Name: c.Name, Directory: c.Link.Directory, Record: c.Link.ID, Attribute: c.Attribute,
+		Values: threeValues{nonNil(c.Base), nonNil(c.Store), nonNil(c.Directory)},
+		Winner: c.Winner, Why: c.Why, Opened: moment(c.Opened), Closed: moment(c.Closed), By: c.By,
+	}
+}
+
+type conflictsInput struct {
+	pageInput
+	Open      bool               `query:"open" doc:"Only those that wait for a person."`
+	User      idbridge.UserID    `query:"user" minimum:"1"`
+	Attribute idbridge.Attribute `query:"attribute" maxLength:"128"`
+}
+
+type conflictsOutput struct {
+	pageLink
+	Body struct {
+		Items []conflictView `json:"items"`
+		Next  string         `json:"next,omitempty"`
+	}
+}
+
+func (s *Server) listConflicts(ctx context.Context, _ *credential.Caller, in *conflictsInput) (*conflictsOutput, error) {
+	after, err := in.after("conflicts")
+	if err != nil {
+		return nil, err
+	}
+	list, err := s.config.Store.Conflicts(ctx, idbridge.ConflictFilter{
+		Open: in.Open, User: in.User, Attribute: in.Attribute, After: idbridge.ConflictID(after), Limit: in.limit() + 1,
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := &conflictsOutput{}
+	if len(list) > in.limit() {
+		list = list[:in.limit()]
+		out.Body.Next = next("conflicts", int64(list[len(list)-1].ID))
+		q := url.Values{"attribute": {string(in.Attribute)}}
+		if in.Open {
+			q.Set("open", "true")
+		}
+		if in.User != 0 {
+			q.Set("user", strconv.FormatInt(int64(in.User), 10))
+		}
+		out.Link = s.link("/conflicts", out.Body.Next, in.limit(), q)
+	}
+	out.Body.Items = make([]conflictView, 0, len(list))
+	for i := range list {
+		out.Body.Items = append(out.Body.Items, viewConflict(&list[i]))
+	}
+	return out, nil
+}
+
+func (s *Server) conflictRoutes() {
+	register(s, operation{
+		method: http.MethodGet, path: "/conflicts", id: "list-conflicts", summary: "Attributes that both sides changed, differently", tag: "runs",
+		need: []Permission{SyncApprove},
+	}, s.listConflicts)
+}

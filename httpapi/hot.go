@@ -1,0 +1,169 @@
+package httpapi
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/idbridge/idbridge"
+	"github.com/idbridge/idbridge/httpapi/problem"
+	"github.com/idbridge/idbridge/httpapi/strict"
+)
+
+// maxHotBody bounds the question on a hot route.
+const maxHotBody = 16 << 10
+
+// hotRoute serves a question that other programs ask all the time: the caller is proved, the body is read into a pooled
+// buffer, answer appends the JSON to another. On a cache hit nothing here reads the database, reflects, or writes a row.
+func (s *Server) hotRoute(path string, need []Permission, answer func(r *http.Request, x *exchange, body, out []byte) ([]byte, error)) {
+	handle := func(w http.ResponseWriter, r *http.Request) {
+		x, ok := w.(*exchange)
+		if !ok {
+			http.Error(w, "", http.StatusInternalServerError)
+			return
+		}
+		if err := s.hotAnswer(x, r, need, answer); err != nil {
+			s.problem(x, err)
+		}
+	}
+	s.mux.HandleFunc("POST "+base+path, handle)
+	s.hot[base+path] = handle
+}
+
+func (s *Server) hotAnswer(
+	x *exchange, r *http.Request, need []Permission, answer func(r *http.Request, x *exchange, body, out []byte) ([]byte, error),
+) error {
+	if err := s.authenticate(x, r); err != nil {
+		return err
+	}
+	if err := s.mayAny(&x.who, need); err != nil {
+		return err
+	}
+	if err := acceptable(r); err != nil {
+		return err
+	}
+	if r.URL.RawQuery != "" {
+		return problem.New(problem.Invalid, "").At("query", "unknown query parameter")
+	}
+	in, out := s.buffer(), s.buffer()
+	defer s.release(in)
+	defer s.release(out)
+	var err error
+	if in.b, err = readBody(x, r, in.b); err != nil {
+		return err
+	}
+	if out.b, err = answer(r, x, in.b, out.b); err != nil {
+		return err
+	}
+	x.Header()["Content-Type"] = s.headers.json
+	_, _ = x.Write(append(out.b, '\n')) // a client that went away
+	return nil
+}
+
+// readBody appends the request's body to b. Errors: 413, 408, 400.
+func readBody(w http.ResponseWriter, r *http.Request, b []byte) ([]byte, error) {
+	if r.ContentLength > maxHotBody {
+		return b, problem.New(problem.TooLarge, "")
+	}
+	if r.ContentLength == 0 || r.Body == nil {
+		return b, problem.New(problem.Malformed, "request body is required")
+	}
+	body := r.Body
+	if r.ContentLength < 0 {
+		body = http.MaxBytesReader(w, r.Body, maxHotBody)
+	}
+	if cap(b) == 0 {
+		b = make([]byte, 0, 512)
+	}
+	for {
+		if len(b) == cap(b) {
+			b = append(b, 0)[:len(b)]
+		}
+		n, err := body.Read(b[len(b):cap(b)])
+		b = b[:len(b)+n]
+		switch {
+		case errors.Is(err, io.EOF):
+			return b, nil
+		case err != nil:
+			return b, bodyTrouble(err)
+		}
+	}
+}
+
+func bodyTrouble(err error) error {
+	var long *http.MaxBytesError
+	if errors.As(err, &long) {
+		return problem.New(problem.TooLarge, "")
+	}
+	var slow interface{ Timeout() bool }
+	if errors.As(err, &slow) && slow.Timeout() {
+		return problem.New(problem.Timeout, "")
+	}
+	return problem.New(problem.Malformed, "The body ended too early.").Because(err)
+}
+
+// members reads a flat question strictly. set gets each member and returns the fault of a value, or errUnknownMember.
+func members(body []byte, set func(name string, value []byte) (fault string)) error {
+	p := problem.New(problem.Invalid, "")
+	err := strict.Members(body, func(name string, value []byte) error {
+		if fault := set(name, value); fault != "" {
+			p.At(place("body."+name), fault)
+		}
+		return nil
+	})
+	var fault *strict.Fault
+	switch {
+	case errors.As(err, &fault):
+		return problem.New(problem.Malformed, fault.Error())
+	case err != nil:
+		return err
+	case len(p.Errors) > 0:
+		return p
+	}
+	return nil
+}
+
+const (
+	unknownMember = "unexpected property"
+	notText       = "expected string"
+	tooLong       = "expected a shorter string"
+	maxText       = 1024
+)
+
+// text reads a member that must be a string, and not too long.
+func text(value []byte, into *string) (fault string) {
+	s, ok := strict.Text(value)
+	switch {
+	case !ok:
+		return notText
+	case len(s) > maxText:
+		return tooLong
+	}
+	*into = s
+	return ""
+}
+
+// appendAsOf appends what every hot answer ends with: how current it is. at is the moment of the answer.
+func (s *Server) appendAsOf(b []byte, a *idbridge.Access, revision int64, at time.Time) []byte {
+	b = append(b, `,"revision":`...)
+	b = strconv.AppendInt(b, revision, 10)
+	b = append(b, `,"asOf":`...)
+	b = appendTime(b, at)
+	b = append(b, `,"directoryAsOf":`...)
+	b = appendTime(b, a.AsOf)
+	stale := s.config.StaleAfter > 0 && !a.AsOf.IsZero() && at.Sub(a.AsOf) > s.config.StaleAfter
+	b = append(b, `,"stale":`...)
+	return strconv.AppendBool(b, stale)
+}
+
+// appendTime appends RFC 3339 in UTC, null for never.
+func appendTime(b []byte, t time.Time) []byte {
+	if t.IsZero() {
+		return append(b, "null"...)
+	}
+	b = append(b, '"')
+	b = t.UTC().AppendFormat(b, time.RFC3339)
+	return append(b, '"')
+}

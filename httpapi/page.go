@@ -1,0 +1,65 @@
+package httpapi
+
+import (
+	"encoding/base64"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/idbridge/idbridge/httpapi/problem"
+)
+
+const defaultLimit = 100
+
+// pageInput are the parameters of every list.
+type pageInput struct {
+	Limit  int    `query:"limit" minimum:"1" maximum:"500" default:"100" doc:"How many at most."`
+	Cursor string `query:"cursor" maxLength:"64" doc:"Where the page begins, as the one before said in next. Opaque."`
+}
+
+// pageLink is the header of a list that goes on.
+type pageLink struct {
+	Link string `header:"Link" doc:"The next page, rel=\"next\"."`
+}
+
+func (p *pageInput) limit() int {
+	if p.Limit == 0 {
+		return defaultLimit
+	}
+	return p.Limit
+}
+
+// after reads the cursor: the id that the page before ended with, 0 for the first page. kind keeps cursors of different
+// lists apart. Error: 400.
+func (p *pageInput) after(kind string) (int64, error) {
+	if p.Cursor == "" {
+		return 0, nil
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(p.Cursor)
+	if err == nil {
+		text, ok := strings.CutPrefix(string(raw), kind+":")
+		if id, err := strconv.ParseInt(text, 10, 64); ok && err == nil && id > 0 {
+			return id, nil
+		}
+	}
+	return 0, problem.New(problem.Malformed, "The cursor is not one of this list.")
+}
+
+// next makes the cursor that follows id.
+func next(kind string, id int64) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(kind + ":" + strconv.FormatInt(id, 10)))
+}
+
+// link returns the Link header to the next page of path, with the list's own parameters kept.
+func (s *Server) link(path, cursor string, limit int, more url.Values) string {
+	if cursor == "" {
+		return ""
+	}
+	q := url.Values{"cursor": {cursor}, "limit": {strconv.Itoa(limit)}}
+	for name, values := range more {
+		if len(values) > 0 && values[0] != "" {
+			q[name] = values
+		}
+	}
+	return "<" + strings.TrimSuffix(s.config.PublicURL, "/") + base + path + "?" + q.Encode() + `>; rel="next"`
+}

@@ -1,0 +1,83 @@
+package httpapi
+
+import (
+	"context"
+
+	"github.com/idbridge/idbridge"
+	"github.com/idbridge/idbridge/httpapi/credential"
+)
+
+// rights are the cached pictures that the hot routes answer from.
+type rights interface {
+	// Access reads a user's rights. Error: NotFound.
+	Access(ctx context.Context, id idbridge.UserID) (idbridge.Access, error)
+	// Revision reads the revision of the store.
+	Revision(ctx context.Context) (int64, error)
+	// Ping tells whether the store answers.
+	Ping(ctx context.Context) error
+}
+
+// users reads and edits users.
+type users interface {
+	User(ctx context.Context, id idbridge.UserID) (idbridge.User, error)
+	Users(ctx context.Context, f idbridge.UserFilter) ([]idbridge.User, error)
+	AddUser(ctx context.Context, n idbridge.NewUser) (idbridge.User, error)
+	EditUser(ctx context.Context, e idbridge.UserEdit) (idbridge.User, error)
+	DeleteUser(ctx context.Context, id idbridge.UserID, by string) error
+}
+
+// standing is what else the store says about one user.
+type standing interface {
+	SetSuspended(ctx context.Context, id idbridge.UserID, on bool, by, reason string) error
+	Pending(ctx context.Context, id idbridge.UserID) ([]idbridge.Edit, error)
+	Grants(ctx context.Context, id idbridge.UserID) ([]idbridge.Grant, error)
+}
+
+// roles reads and changes who has which role.
+type roles interface {
+	Roles(ctx context.Context) ([]idbridge.RoleCount, error)
+	RoleMembers(ctx context.Context, role idbridge.Role, application string, after idbridge.UserID, limit int) ([]idbridge.Grant, error)
+	GrantRole(ctx context.Context, id idbridge.UserID, role idbridge.Role, application, by string) error
+	RevokeRole(ctx context.Context, id idbridge.UserID, role idbridge.Role, application, by string) error
+}
+
+// ownKeys makes and ends keys.
+type ownKeys interface {
+	Keys(ctx context.Context, id idbridge.UserID) ([]idbridge.Key, error)
+	// CreateKey replaces the primary key of the user in one transaction. Error: Exists when the id is taken.
+	CreateKey(ctx context.Context, k idbridge.Key, by string) (idbridge.Key, error)
+	RevokeKey(ctx context.Context, id idbridge.KeyID, by, reason string) error
+}
+
+// history is what runs left behind.
+type history interface {
+	Runs(ctx context.Context, f idbridge.RunFilter) ([]idbridge.Run, error)
+	Run(ctx context.Context, id idbridge.RunID) (idbridge.Run, error)
+	Conflicts(ctx context.Context, f idbridge.ConflictFilter) ([]idbridge.Conflict, error)
+	Status(ctx context.Context, directory string) (idbridge.Source, idbridge.Population, idbridge.StatusCounts, error)
+	AddAudit(ctx context.Context, a idbridge.Audit) error
+}
+
+// Store is all that the API asks of the store, in parts of few methods each.
+type Store interface {
+	credential.Store
+	rights
+	users
+	standing
+	roles
+	ownKeys
+	history
+}
+
+// pusher brings an edit that is stored already to the user's directories. It returns when they have it, with the trouble
+// when they have not, or when ctx ends; the edit stays queued then.
+type pusher interface {
+	Push(ctx context.Context, user idbridge.UserID) error
+}
+
+// runner starts runs.
+type runner interface {
+	// Start begins a run and returns its id without waiting for its end; 0 when the id is not known yet. Errors: NotFound for
+	// an unknown directory, Locked when one is under way or another daemon leads.
+	Start(ctx context.Context, directory string, kind idbridge.RunKind, author string) (idbridge.RunID, error)
+}

@@ -1,0 +1,180 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strconv"
+
+	"github.com/idbridge/idbridge"
+	"github.com/idbridge/idbridge/httpapi/credential"
+	"github.com/idbridge/idbridge/httpapi/problem"
+)
+
+// The codes of /keys/verify. A wrong secret is NOT_FOUND. A key that is not valid yet is DISABLED.
+const (
+	codeValid        = "VALID"
+	codeNotFound     = "NOT_FOUND"
+	codeDisabled     = "DISABLED"
+	codeExpired      = "EXPIRED"
+	codeRevoked      = "REVOKED"
+	codeUserDisabled = "USER_DISABLED"
+	codeScope        = "SCOPE"
+	codeRole         = "ROLE"
+)
+
+// inspect finds out whose key a text is and whether it works. The time does not tell an unknown id from a wrong secret.
+// Error: the store's, other than NotFound.
+func (s *Server) inspect(ctx context.Context, text idbridge.Secret) (idbridge.Key, idbridge.Access, string, error) {
+	k, ok := idbridge.ParseKeyText(text.Reveal())
+	if !ok {
+		return idbridge.Key{}, idbridge.Access{}, codeNotFound, nil
+	}
+	key, access, err := s.config.Store.KeyAccess(ctx, k.ID())
+	if err != nil && idbridge.KindOf(err) != idbridge.NotFound {
+		return key, access, "", err
+	}
+	if !k.Matches(key.Digest) || err != nil {
+		return idbridge.Key{}, idbridge.Access{}, codeNotFound, nil
+	}
+	switch key.State(s.config.Now()) {
+	case idbridge.KeyRevoked:
+		return key, access, codeRevoked, nil
+	case idbridge.KeyDisabled, idbridge.KeyPending:
+		return key, access, codeDisabled, nil
+	case idbridge.KeyExpired:
+		return key, access, codeExpired, nil
+	case idbridge.KeyActive:
+	}
+	if !access.Exists || !access.May {
+		return key, access, codeUserDisabled, nil
+	}
+	return key, access, codeValid, nil
+}
+
+// verification is what /keys/verify is asked: whose key is this, and does it reach so far?
+type verification struct {
+	key                      idbridge.Secret
+	ip, scope, role, appName string
+}
+
+func readVerification(body []byte) (verification, error) {
+	var v verification
+	var key string
+	err := members(body, func(name string, value []byte) string {
+		switch name {
+		case "key":
+			return text(value, &key)
+		case "ip":
+			if fault := text(value, &v.ip); fault != "" {
+				return fault
+			}
+			if _, err := netip.ParseAddr(v.ip); err != nil {
+				return "expected an IP address"
+			}
+			return ""
+		case "scope":
+			return text(value, &v.scope)
+		case "role":
+			return text(value, &v.role)
+		case "application":
+			return text(value, &v.appName)
+		}
+		return unknownMember
+	})
+	v.key = idbridge.NewSecret(key)
+	if err == nil && key == "" {
+		err = problem.New(problem.Invalid, "").At("body.key", "expected a key")
+	}
+	return v, err
+}
+
+// verify answers whose key it is. The answer is 200 whatever the key; what is wrong with it stands in code.
+func (s *Server) verify(r *http.Request, _ *exchange, body, out []byte) ([]byte, error) {
+	v, err := readVerification(body)
+	if err != nil {
+		return out, err
+	}
+	ctx, at := r.Context(), s.config.Now()
+	key, access, code, err := s.inspect(ctx, v.key)
+	if err != nil {
+		return out, err
+	}
+	if code == codeValid {
+		switch {
+		case v.scope != "" && !slices.Contains(key.Scopes, credential.AllScopes) && !slices.Contains(key.Scopes, v.scope):
+			code = codeScope
+		case v.role != "" && !access.Has(idbridge.Role(v.role), v.appName):
+			code = codeRole
+		}
+	}
+	if code != codeValid {
+		return s.appendInvalid(ctx, out, code, &access)
+	}
+	s.config.Store.Touch(key.ID, v.ip, at)
+	out = append(out, `{"valid":true,"code":"VALID","keyId":`...)
+	out = appendText(out, string(key.ID))
+	out = append(out, `,"user":{"id":`...)
+	out = strconv.AppendInt(out, int64(access.User), 10)
+	out = append(out, `,"userName":`...)
+	out = appendText(out, access.UserName)
+	out = append(out, `},"admin":`...)
+	out = strconv.AppendBool(out, access.Has(idbridge.Admin, ""))
+	out = append(out, `,"roles":`...)
+	out = appendRoles(out, access.Grants, v.appName)
+	out = append(out, `,"scopes":[`...)
+	for i, scope := range key.Scopes {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = appendText(out, scope)
+	}
+	out = append(out, `],"expiresAt":`...)
+	out = appendTime(out, key.Expires)
+	return append(s.appendAsOf(out, &access, access.Revision, at), '}'), nil
+}
+
+// appendInvalid says that a key does not work, and nothing about whose it is.
+func (s *Server) appendInvalid(ctx context.Context, out []byte, code string, a *idbridge.Access) ([]byte, error) {
+	revision := a.Revision
+	if revision == 0 {
+		var err error
+		if revision, err = s.config.Store.Revision(ctx); err != nil {
+			return out, err
+		}
+	}
+	out = append(out, `{"valid":false,"code":"`...)
+	out = append(out, code...)
+	out = append(out, `","revision":`...)
+	out = strconv.AppendInt(out, revision, 10)
+	out = append(out, `,"asOf":`...)
+	return append(appendTime(out, s.config.Now()), '}'), nil
+}
+
+// appendRoles appends the names of the roles that hold everywhere, and on the application when one is named, each once.
+func appendRoles(out []byte, grants []idbridge.Grant, application string) []byte {
+	holds := func(g *idbridge.Grant) bool {
+		return g.Application == "" || application != "" && g.Application == application
+	}
+	out = append(out, '[')
+	n := 0
+	for i := range grants {
+		if !holds(&grants[i]) {
+			continue
+		}
+		again := false
+		for j := 0; j < i && !again; j++ {
+			again = grants[j].Role == grants[i].Role && holds(&grants[j])
+		}
+		if again {
+			continue
+		}
+		if n > 0 {
+			out = append(out, ',')
+		}
+		n++
+		out = appendText(out, string(grants[i].Role))
+	}
+	return append(out, ']')
+}

@@ -1,0 +1,131 @@
+package httpapi
+
+import (
+	"slices"
+	"time"
+
+	"github.com/idbridge/idbridge"
+	"github.com/idbridge/idbridge/httpapi/credential"
+)
+
+// moment turns a time of the store into one for JSON: UTC, nil for never.
+func moment(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	u := t.UTC()
+	return &u
+}
+
+// grantView is a role that a user has, and where it came from.
+type grantView struct {
+	Role        idbridge.Role `json:"role"`
+	Application string        `json:"application,omitempty" doc:"Absent: everywhere."`
+	Origin      string        `json:"origin" doc:"A directory's name, or local."`
+	Group       string        `json:"group,omitempty" doc:"The directory's group that gives it."`
+	By          string        `json:"by,omitempty" doc:"Who granted it by hand."`
+	Since       *time.Time    `json:"since,omitempty"`
+}
+
+// local is the origin of what no directory gave.
+const local = "local"
+
+func viewGrant(g *idbridge.Grant) grantView {
+	v := grantView{Role: g.Role, Application: g.Application, Origin: g.Directory, Group: g.GroupName, By: g.By, Since: moment(g.Since)}
+	if g.Manual() {
+		v.Origin = local
+	}
+	return v
+}
+
+func viewGrants(grants []idbridge.Grant) []grantView {
+	out := make([]grantView, 0, len(grants))
+	for i := range grants {
+		out = append(out, viewGrant(&grants[i]))
+	}
+	return out
+}
+
+// globalRoles returns the names of the roles that hold everywhere, sorted, each once.
+func globalRoles(a *idbridge.Access) []idbridge.Role {
+	out := make([]idbridge.Role, 0, len(a.Grants))
+	for i := range a.Grants {
+		if a.Grants[i].Application == "" {
+			out = append(out, a.Grants[i].Role)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// keyView is a key without its secret.
+type keyView struct {
+	ID        idbridge.KeyID    `json:"id"`
+	State     idbridge.KeyState `json:"state"`
+	Enabled   bool              `json:"enabled"`
+	Scopes    []string          `json:"scopes"`
+	CreatedAt *time.Time        `json:"createdAt"`
+	CreatedBy string            `json:"createdBy"`
+	ExpiresAt *time.Time        `json:"expiresAt"`
+	LastUsed  *time.Time        `json:"lastUsedAt"`
+	Version   int64             `json:"version"`
+}
+
+func (s *Server) viewKey(k *idbridge.Key) *keyView {
+	return &keyView{
+		ID: k.ID, State: k.State(s.config.Now()), Enabled: k.Enabled, Scopes: nonNil(k.Scopes), CreatedAt: moment(k.Created), CreatedBy: k.CreatedBy,
+		ExpiresAt: moment(k.Expires), LastUsed: moment(k.LastUsed), Version: k.Version,
+	}
+}
+
+func nonNil[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}
+
+// linkView is a record that a user is linked to.
+type linkView struct {
+	Directory string             `json:"directory"`
+	ID        string             `json:"id"`
+	Locator   string             `json:"locator,omitempty"`
+	State     idbridge.LinkState `json:"state"`
+	Since     *time.Time         `json:"since,omitempty"`
+}
+
+func viewLinks(links []idbridge.Link) []linkView {
+	out := make([]linkView, 0, len(links))
+	for i := range links {
+		l := &links[i]
+		out = append(out, linkView{Directory: l.ID.Directory, ID: l.ID.ID, Locator: l.Locator, State: l.State, Since: moment(l.Since)})
+	}
+	return out
+}
+
+// userView is a user as administrators see him.
+type userView struct {
+	ID        idbridge.UserID                        `json:"id"`
+	Kind      idbridge.UserKind                      `json:"kind" enum:"person,service"`
+	UserName  string                                 `json:"userName"`
+	Profile   map[idbridge.Attribute]idbridge.Values `json:"profile" doc:"Every attribute that the store holds, each a set."`
+	Suspended bool                                   `json:"suspended" doc:"By an administrator; no run lifts it."`
+	Revision  int64                                  `json:"revision" doc:"Also the ETag."`
+	CreatedAt *time.Time                             `json:"createdAt"`
+	UpdatedAt *time.Time                             `json:"updatedAt"`
+	Links     []linkView                             `json:"links,omitempty" doc:"Only when one user is read."`
+}
+
+func viewUser(u *idbridge.User) *userView {
+	profile := u.Profile
+	if profile == nil {
+		profile = idbridge.Profile{}
+	}
+	return &userView{
+		ID: u.ID, Kind: u.Kind, UserName: u.UserName(), Profile: profile, Suspended: u.Suspended, Revision: u.Revision,
+		CreatedAt: moment(u.Created), UpdatedAt: moment(u.Updated),
+	}
+}
+
+// by is who acts, as audit rows and grants name him.
+func by(who *credential.Caller) string { return who.Name() }

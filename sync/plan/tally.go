@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"github.com/idbridge/idbridge"
@@ -15,35 +17,215 @@ type Facts struct {
 	Records    int                 // of the last complete listing
 	Scope      string              // config hash now: Policy.Scope
 	Known      string              // config hash that the store has; "" before the first run
-	Pushed     bool                // a push: no percentages, the last-admin rule stays
+	Pushed     bool                // a push: no percentages; scope and the last-admin rule stay
 	Admins     []idbridge.Subject  // what the store knows about Tally.AdminRecords; without it the guard errs to the safe side
 }
 
 // Tally adds up what a whole run would do, in memory that does not grow with the number of decisions, apart from groups
 // that lose members and administrators that are hit. Not safe for concurrent use.
 type Tally struct {
-	p *Policy
+	p         *Policy
+	counts    idbridge.Counts
+	decisions int
+	sum       summer
+
+	removed  removals
+	absences int    // decisions that rest on a listing's silence
+	doubt    string // why one of them should not
+	changed  int    // linked records whose user would change
+	writes   int    // directory steps that no signed-in person asked for
+	effects  int    // steps and conflicts: what a person would want to look at
+
+	groups map[string]*moved
+	admins admins
+}
+
+// removals are the ways in which a plan takes people's access, or the people.
+type removals struct{ absent, inactive, purged int }
+
+func (r *removals) all() int { return r.absent + r.inactive + r.purged }
+
+// moved is what happens to the members of one group.
+type moved struct {
+	name         string
+	joined, left int
+	members      int // afterwards; known once the group's last decision was added
+	known        bool
 }
 
 // NewTally returns an empty Tally.
-func NewTally(p *Policy) *Tally { return &Tally{p: p} }
+func NewTally(p *Policy) *Tally {
+	return &Tally{p: p, sum: newSummer()}
+}
 
 // Unchanged counts n records whose digest was equal, so that nothing was decided about them.
-func (t *Tally) Unchanged(n int) {}
+func (t *Tally) Unchanged(n int) {
+	t.counts.Seen += n
+	t.counts.Unchanged += n
+}
 
 // Add counts one decision, of a record or of a group. The order does not matter. It keeps nothing of d.
-func (t *Tally) Add(d *idbridge.Decision) {}
+func (t *Tally) Add(d *idbridge.Decision) {
+	if !d.Empty() {
+		t.decisions++
+		t.sum.add(d)
+	}
+	t.effects += len(d.Steps) + len(d.Conflicts)
+	if isGroup(d) {
+		t.addGroup(d)
+		return
+	}
+	t.situate(d)
+	t.counts.Conflicts += len(d.Conflicts)
+	t.counts.Withheld += len(d.Withheld)
+	if d.Proof != nil && d.Proof.Feed != Tombstone && len(d.Steps) > 0 {
+		t.absences++
+		if doubt := Doubt(d.Proof); doubt != "" && t.doubt == "" {
+			t.doubt = doubt
+		}
+	}
+	updates := false
+	for i := range d.Steps {
+		s := &d.Steps[i]
+		switch {
+		case s.Side == idbridge.DirectorySide:
+			t.counts.Sent++
+			if s.Author == "" {
+				t.writes++
+			}
+		case s.Verb == idbridge.Update:
+			t.counts.Pulls += len(s.After)
+			updates = updates || s.ID == d.ID
+		case s.Verb == idbridge.Linking:
+			t.counts.Pulls += len(s.After)
+		case s.Verb == idbridge.Suspend, s.Verb == idbridge.Purge, s.Verb == idbridge.Restore:
+			t.access(d, s)
+		}
+	}
+	if updates {
+		t.changed++
+	}
+}
+
+// situate counts where the record ended.
+func (t *Tally) situate(d *idbridge.Decision) {
+	c := &t.counts
+	switch d.Situation {
+	case idbridge.Missed:
+		c.Missing++
+		return
+	case idbridge.Purged:
+		c.Purged++
+		return
+	case idbridge.Suspended:
+		for i := range d.Steps {
+			s := &d.Steps[i]
+			switch {
+			case s.Verb == idbridge.Suspend && s.State == idbridge.LinkInactive:
+				c.Inactive++
+				c.Seen++
+			case s.Verb == idbridge.Suspend:
+				c.Suspended++
+			}
+		}
+		return
+	case idbridge.Created:
+		c.Created++
+	case idbridge.Linked:
+		c.Linked++
+	case idbridge.Updated:
+		c.Updated++
+	case idbridge.Restored:
+		c.Restored++
+	case idbridge.HeldBack:
+		c.Held++
+	case idbridge.Quarantined:
+		c.Quarantined++
+	case idbridge.Skipped:
+		c.Skipped++
+	case idbridge.Unchanged:
+		c.Unchanged++
+	}
+	c.Seen++
+}
+
+// access counts a step that gives or ends access. A new user who starts inactive loses nothing.
+func (t *Tally) access(d *idbridge.Decision, s *idbridge.Step) {
+	switch {
+	case s.Verb == idbridge.Purge:
+		t.removed.purged++
+	case s.Verb == idbridge.Suspend && s.State == idbridge.LinkMissing:
+		t.removed.absent++
+	case s.Verb == idbridge.Suspend && s.Was == idbridge.LinkActive:
+		t.removed.inactive++
+	}
+	if s.Verb != idbridge.Restore {
+		t.admins.end(d)
+	} else if d.Admin {
+		t.admins.back = append(t.admins.back, hit{id: d.ID.ID, user: d.User, name: d.Name})
+	}
+}
+
+// addGroup counts the steps of a group's decision. A member who leaves and joins in one breath stays.
+func (t *Tally) addGroup(d *idbridge.Decision) {
+	g := t.groups[d.ID.ID]
+	if g == nil {
+		g = &moved{name: d.Name}
+		if t.groups == nil {
+			t.groups = map[string]*moved{}
+		}
+		t.groups[d.ID.ID] = g
+	}
+	for i := range d.Steps {
+		s := &d.Steps[i]
+		switch s.Verb {
+		case idbridge.Join:
+			t.counts.Granted += len(s.Grants)
+			if i > 0 && d.Steps[i-1].Verb == idbridge.Leave && d.Steps[i-1].ID == s.ID || s.Why != "" {
+				break
+			}
+			t.counts.Joined++
+			g.joined++
+		case idbridge.Leave:
+			t.counts.Revoked += len(s.Grants)
+			if s.Why != "" {
+				break
+			}
+			t.counts.Left++
+			g.left++
+		case idbridge.Create, idbridge.Linking, idbridge.Update, idbridge.Suspend, idbridge.Restore, idbridge.Miss, idbridge.Purge:
+		}
+		t.admins.move(s)
+	}
+	if d.Group != nil {
+		g.members, g.known = d.Group.Members, true
+	}
+}
+
+func isGroup(d *idbridge.Decision) bool {
+	return d.Group != nil || len(d.Steps) > 0 && (d.Steps[0].Verb == idbridge.Join || d.Steps[0].Verb == idbridge.Leave)
+}
 
 // AdminRecords returns the records, sorted, that join or leave a group whose members may administer. The engine asks the
 // store for their Subjects and hands them over as Facts.Admins.
-func (t *Tally) AdminRecords() []idbridge.ExternalID { return nil }
+func (t *Tally) AdminRecords() []idbridge.ExternalID {
+	out := make([]idbridge.ExternalID, 0, len(t.admins.moves))
+	for id := range t.admins.moves {
+		out = append(out, id)
+	}
+	slices.SortFunc(out, func(x, y idbridge.ExternalID) int { return cmp.Compare(x.ID, y.ID) })
+	return out
+}
 
 // Plan closes the sums into a plan's header: counts, hash, and the verdict of each guard. The hash is the same for the
 // same decisions in any order and at any time.
 func (t *Tally) Plan(run idbridge.RunID, facts Facts, now time.Time) idbridge.Plan {
-	return idbridge.Plan{}
+	p := idbridge.Plan{
+		Hash: t.sum.hex(t.p.Directory, t.decisions), Run: run, Directory: t.p.Directory, State: idbridge.PlanReady,
+		Counts: t.counts, Verdicts: t.verdicts(&facts), Proof: facts.Proof, Decisions: t.decisions, Created: now,
+	}
+	if p.Held() {
+		p.State = idbridge.PlanHeld
+	}
+	return p
 }
-
-// Allowed returns what may be committed of d under the plan's verdicts: all of it, the part that gives and ends access,
-// or nothing.
-func Allowed(p idbridge.Plan, d idbridge.Decision) (idbridge.Decision, bool) { return d, true }

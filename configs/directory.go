@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strconv"
@@ -123,8 +124,26 @@ func (b *builder) validate(v *value, c *ldap.Config) {
 		if b.at(full) || len(names) > 0 && b.at(join(v.path, names[0])) {
 			continue
 		}
-		b.add(v.whereItem(names), full, idbridge.HintOf(err), "%s", msg)
+		if strings.HasSuffix(path, "s.base") && !v.get(names...).written() {
+			continue // it stands in for base_dn, which has its fault
+		}
+		msg, hint := plainer(path, msg)
+		b.add(v.whereItem(names), full, cmp.Or(idbridge.HintOf(err), hint), "%s", msg)
 	}
+}
+
+// plainer takes what means nothing to a person out of a fault of the provider, and adds a hint.
+func plainer(path, msg string) (string, string) {
+	msg = strings.ReplaceAll(msg, `LDAP Result Code 201 "Filter Compile Error": ldap: `, "")
+	switch {
+	case strings.Contains(msg, "is not a filter"):
+		return msg, "each condition stands in parentheses: (objectClass=inetOrgPerson)"
+	case strings.Contains(msg, "is not a distinguished name"):
+		return msg, "write it like ou=people,dc=example,dc=org"
+	case strings.HasPrefix(path, "urls") && strings.Contains(msg, "must begin with"):
+		return msg, "write it like ldaps://ldap.example.org"
+	}
+	return msg, ""
 }
 
 // whereItem is where, with numbers for the items of lists.
@@ -262,7 +281,7 @@ func (b *builder) required(v *value, rules map[idbridge.Attribute]plan.Rule) []i
 	}
 	out := b.attributes(x)
 	for _, item := range x.items {
-		if _, ok := rules[idbridge.Attribute(item.text)]; !ok && slices.Contains(out, idbridge.Attribute(item.text)) {
+		if _, ok := rules[idbridge.Attribute(item.text)]; !ok && !b.at(item.path) {
 			b.add(item.at, item.path, "add it to map, or remove it here", "%s is not mapped, so every record would be quarantined", item.text)
 		}
 	}

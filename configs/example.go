@@ -5,6 +5,6 @@ import _ "embed"
 //go:embed example.yaml
 var example string
 
-// Example returns a commented file with every key. It loads without a fault once its bind password is there: in the
-// environment as IDBRIDGE_CORP_PASSWORD, or in the file.
+// Example returns a commented file with every key; it loads without a fault. Keys that exclude others, or name files, are
+// commented out.
 func Example() string { return example }

@@ -46,6 +46,9 @@ func parseConfig(path, source string, getenv func(string) string) (*Config, erro
 	}
 	root := table()
 	v := f.read(&root, body, value{})
+	if v.bad {
+		return nil, f.err(path)
+	}
 	b := &builder{faults: f, root: v, file: path, getenv: getenv}
 	cfg := b.build()
 	if err := f.err(path); err != nil {

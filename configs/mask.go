@@ -12,14 +12,14 @@ import (
 
 const masked = "***"
 
-// secretKey finds a key that sounds like a secret, or is one of the others; a key that ends in _file names a file and is
-// shown.
+// secretKey finds a word that sounds like a secret, or is one of the others, wherever it stands: hiding too much of an
+// excerpt does no harm. A word that ends in _file names a file and is shown.
 func secretKey(others []string) *regexp.Regexp {
 	words := "pass|pasw|psw|pwd|secret|token|credential"
 	for _, o := range others {
 		words += "|" + regexp.QuoteMeta(o)
 	}
-	return regexp.MustCompile(`(?i)[\w-]*(?:` + words + `)[\w-]*["']?\s*(?::|$)`)
+	return regexp.MustCompile(`(?i)[\w-]*(?:` + words + `)[\w-]*["']?\s*:?`)
 }
 
 // likeSecret tells whether a key may be a mistyped name of a secret.
@@ -34,15 +34,15 @@ func userinfo() *regexp.Regexp { return regexp.MustCompile(`(://[^\s:/@]*:)\S*@`
 func maskLines(source string, others ...string) []string {
 	lines := strings.Split(source, "\n")
 	keys, urls := secretKey(others), userinfo()
-	inside, depth := false, 0
-	var quote byte // of a quoted value that is still open
+	inside, due, depth := false, false, 0 // due: the value begins on a line to come, however it is indented
+	var quote byte                        // of a quoted value that is still open
 	for i, line := range lines {
 		line = urls.ReplaceAllString(line, "${1}"+masked+"@")
 		lines[i] = line
 		indent := len(line) - len(strings.TrimLeft(line, " \t"))
 		if inside {
 			blank := strings.TrimSpace(line) == ""
-			if quote == 0 && !blank && indent <= depth && line[indent] != ':' && !closesFlow(line[indent]) {
+			if quote == 0 && !due && !blank && indent <= depth && line[indent] != ':' && !closesFlow(line[indent]) {
 				inside = false
 			} else {
 				if quote != 0 && strings.IndexByte(line, quote) >= 0 {
@@ -50,6 +50,7 @@ func maskLines(source string, others ...string) []string {
 				}
 				if !blank {
 					lines[i] = line[:indent] + masked
+					due = false
 				}
 				continue
 			}
@@ -58,7 +59,11 @@ func maskLines(source string, others ...string) []string {
 			if name := strings.ToLower(strings.TrimRight(line[at[0]:at[1]], ":\"' \t")); strings.HasSuffix(name, "_file") {
 				continue
 			}
-			inside, depth, quote = true, indent, openQuote(line[at[1]:])
+			if line[indent] != '#' {
+				inside, depth, quote = true, indent, openQuote(line[at[1]:])
+				value := strings.TrimLeft(line[at[1]:], " \t\"':")
+				due = value == "" || strings.IndexByte("|>#&!", value[0]) >= 0
+			}
 			lines[i] = line[:at[1]] + " " + masked
 			break
 		}

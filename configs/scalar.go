@@ -24,6 +24,15 @@ func (f *faults) readScalar(v *value, n ast.Node) {
 	switch x := n.(type) {
 	case *ast.StringNode:
 		v.text = x.Value
+		switch k.shape {
+		case flag:
+			fault("write true or false, without quotes; yes and no are texts", "must be true or false, not a text")
+			return
+		case number:
+			fault("write digits only, without quotes", "must be a number, not a text")
+			return
+		case text, secret, duration, limit, cron, object, list, dict:
+		}
 	case *ast.LiteralNode:
 		fault("write it on one line, in quotes", "must be on one line")
 		return

@@ -64,12 +64,12 @@ func (f *faults) syntax(err error) {
 	}
 	hint := ""
 	switch {
-	case strings.Contains(msg, "reserved character"), strings.Contains(msg, "undefined alias"), strings.Contains(msg, "alias"):
-		hint = `put the value in quotes: "*/2 * * * *"`
-	case strings.Contains(msg, "tab character"):
-		hint = "indent with blanks"
 	case strings.Contains(msg, "mapping value is not allowed"):
 		hint = "a value that contains a colon and a blank needs quotes"
+	case strings.Contains(msg, "reserved character"), strings.Contains(msg, "alias"), strings.Contains(msg, "value is not allowed"):
+		hint = `a value that begins with a sign needs quotes: "*/2 * * * *"; else check the indentation`
+	case strings.Contains(msg, "tab character"):
+		hint = "use blanks"
 	case strings.Contains(msg, "unexpected key name"):
 		hint = "write key, colon, blank, value; and check the indentation"
 	case strings.Contains(msg, "end character"):
@@ -105,6 +105,10 @@ func (f *faults) precheck(source string) bool {
 		at := place{i + 1, len(line) - len(content) + 1}
 		if c := strings.IndexFunc(line, control); c >= 0 {
 			f.add(place{i + 1, utf8.RuneCountInString(line[:c]) + 1}, "", "remove it", "a control character")
+			return false
+		}
+		if strings.HasPrefix(content, "\t") && strings.TrimSpace(content) != "" {
+			f.add(at, "", "indent with blanks", "a tab in the indentation")
 			return false
 		}
 		if n := dashes(content); n > maxDashes {

@@ -20,6 +20,8 @@ type result struct {
 	text     string // diagnosticMessage
 	matched  string // matchedDN
 	controls []ldap.Control
+
+	references int // continuation references that came before it
 }
 
 // readResult decodes a whole SearchResultDone with its controls.

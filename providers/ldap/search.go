@@ -2,6 +2,7 @@ package ldap
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -64,23 +65,23 @@ func messageSize(b []byte) (int, error) {
 	return at + n, nil
 }
 
-// small makes a search with few answers and returns them with the server's verdict. An error is a lost connection or an
-// ended context, never a result code.
-func (c *conn) small(ctx context.Context, r request) ([]plain, result, error) {
+// entries makes a search, hands each entry on, and returns the server's verdict. An error is one of each, a lost
+// connection or an ended context, never a result code. Many may run at once on one connection.
+func (c *conn) entries(ctx context.Context, r request, each func(*entry) error) (result, error) {
 	if err := ctx.Err(); err != nil {
-		return nil, result{}, context.Cause(ctx) //nolint:wrapcheck // the caller's own reason
+		return result{}, context.Cause(ctx) //nolint:wrapcheck // the caller's own reason
 	}
 	s, err := c.tap.search(r)
 	if err != nil {
-		return nil, result{}, err
+		return result{}, lost(ctx, "search", err)
 	}
 	defer s.abandon()
-	var found []plain
-	var end *result
-	for end == nil {
+	var e entry
+	var end result
+	for done := false; !done; {
 		batch, err := s.next(ctx)
 		if err != nil {
-			return found, result{}, err
+			return result{}, lost(ctx, "search", err)
 		}
 		err = messages(batch, func(msg string) error {
 			tag, from, to, err := operation(msg)
@@ -88,25 +89,40 @@ func (c *conn) small(ctx context.Context, r request) ([]plain, result, error) {
 			case err != nil:
 				return err
 			case tag == tagEntry:
-				var e entry
 				if err := e.read(msg, from, to); err != nil {
 					return err
 				}
-				found = append(found, e.plain())
+				return each(&e)
+			case tag == tagReference:
+				end.references++
 			case tag == tagDone:
-				done, err := readResult([]byte(msg))
-				end = &done
-				return err
+				done = true
+				references := end.references
+				end, err = readResult([]byte(msg))
+				end.references = references
 			}
-			return nil
+			return err
 		})
-		if err != nil {
+		if errors.Is(err, errMalformed) {
 			c.tap.fail(err)
-			return found, result{}, err
+			return result{}, lost(ctx, "search", err)
+		}
+		if err != nil {
+			return result{}, err
 		}
 		s.recycle(batch)
 	}
-	return found, *end, nil
+	return end, nil
+}
+
+// small makes a search with few answers and returns them.
+func (c *conn) small(ctx context.Context, r request) ([]plain, result, error) {
+	var found []plain
+	end, err := c.entries(ctx, r, func(e *entry) error {
+		found = append(found, e.plain())
+		return nil
+	})
+	return found, end, err
 }
 
 // plain copies the entry into a map.
@@ -123,10 +139,10 @@ func (e *entry) plain() plain {
 func (c *conn) base(ctx context.Context, dn, filter string, attributes ...string) (*plain, error) {
 	found, end, err := c.small(ctx, request{base: dn, scope: ldap.ScopeBaseObject, filter: filter, attributes: attributes})
 	if err != nil {
-		return nil, lost(ctx, "read an entry", err)
+		return nil, fmt.Errorf("read an entry: %w", err)
 	}
 	switch {
-	case end.code == ldap.LDAPResultNoSuchObject, end.code == ldap.LDAPResultReferral:
+	case end.code == ldap.LDAPResultNoSuchObject, end.code == ldap.LDAPResultReferral, end.code == ldap.LDAPResultInvalidDNSyntax:
 		return nil, nil //nolint:nilnil // no entry and no error is the answer
 	case end.code != ldap.LDAPResultSuccess:
 		return nil, end.err(fmt.Sprintf("read %q", dn))

@@ -1,0 +1,82 @@
+package ldap
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/go-ldap/ldap/v3"
+
+	"github.com/idbridge/idbridge"
+)
+
+// idsAtOnce is how many ids one search asks for.
+const idsAtOnce = 50
+
+// Fetch reads records by id, in groups of 50, where the people's base and filter show them. An entry that is there and
+// cannot be used is an error of the kind Refused: nobody must take it for absent.
+func (s *Session) Fetch(ctx context.Context, ids []idbridge.ExternalID) (map[idbridge.ExternalID]idbridge.Record, error) {
+	out := make(map[idbridge.ExternalID]idbridge.Record, len(ids))
+	r := s.d.reader(s.server.version)
+	for len(ids) > 0 {
+		n := min(len(ids), idsAtOnce)
+		err := s.byID(ctx, ids[:n], r.asked(), func(e *entry) error {
+			rec, err := r.record(e)
+			if err != nil {
+				return &idbridge.Error{Kind: idbridge.Refused, Msg: "a record cannot be used", Err: fmt.Errorf("%s: %w", rec.Locator, err)}
+			}
+			if _, twice := out[rec.ID]; twice {
+				return &idbridge.Error{
+					Kind: idbridge.Refused, Msg: "two entries of the directory have one id", Err: fmt.Errorf("%s: %s", rec.ID.ID, rec.Locator),
+				}
+			}
+			out[rec.ID] = rec
+			return nil
+		})
+		if err != nil {
+			return nil, fmt.Errorf("fetch from %q: %w", s.d.cfg.Name, err)
+		}
+		ids = ids[n:]
+	}
+	return out, nil
+}
+
+// byID searches for entries by id and hands each on.
+func (s *Session) byID(ctx context.Context, ids []idbridge.ExternalID, attributes []string, each func(*entry) error) error {
+	var any strings.Builder
+	for _, id := range ids {
+		if id.Directory == s.d.cfg.Name && id.ID != "" {
+			any.WriteString("(" + s.d.cfg.IDAttribute + "=" + ldap.EscapeFilter(id.ID) + ")")
+		}
+	}
+	if any.Len() == 0 {
+		return nil
+	}
+	return s.find(ctx, "(|"+any.String()+")", attributes, 0, each)
+}
+
+// find searches the people for a filter.
+func (s *Session) find(ctx context.Context, filter string, attributes []string, limit int, each func(*entry) error) error {
+	c, err := s.live(ctx)
+	if err != nil {
+		return err
+	}
+	r := request{
+		base: s.d.cfg.Users.Base, scope: ldap.ScopeWholeSubtree, filter: "(&" + bracketed(s.d.cfg.Users.Filter) + filter + ")",
+		attributes: attributes, limit: limit,
+	}
+	s.d.logSearch(ctx, r)
+	end, err := c.entries(ctx, r, each)
+	if err != nil {
+		return err
+	}
+	return end.err(fmt.Sprintf("search %q for %s", r.base, filter))
+}
+
+// bracketed puts the brackets around a filter that go-ldap lets one leave out.
+func bracketed(filter string) string {
+	if strings.HasPrefix(filter, "(") {
+		return filter
+	}
+	return "(" + filter + ")"
+}

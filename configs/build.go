@@ -2,6 +2,7 @@ package configs
 
 import (
 	"log/slog"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/idbridge/idbridge"
 	"github.com/idbridge/idbridge/authstore"
+	"github.com/idbridge/idbridge/httpapi"
 	"github.com/idbridge/idbridge/sync/plan"
 )
 
@@ -31,6 +33,7 @@ func (b *builder) build() *Config {
 	b.zone()
 	b.schema()
 	precedence := b.precedence()
+	b.permissions()
 	b.roles()
 	names := map[string]place{}
 	for _, v := range b.root.get("directories").list() {
@@ -38,6 +41,11 @@ func (b *builder) build() *Config {
 	}
 	b.rolesKnow(names)
 	b.precedenceKnows(names)
+	if api := b.cfg.API(); len(b.list) == 0 { // what its Validate finds has a place in the file only as a whole
+		for _, err := range api.Validate() {
+			b.add(b.root.where("http"), "http", idbridge.HintOf(err), "%s", err.Error())
+		}
+	}
 	return b.cfg
 }
 
@@ -84,13 +92,26 @@ func (b *builder) http() {
 			b.add(v.at, v.path, "0 to 65535; 0 takes a free one", "%q has no such port", v.text)
 		}
 	}
+	b.cfg.HTTP.StaleAfter = b.root.duration("http", "stale_after")
+	for _, v := range b.root.get("http", "trusted_proxies").list() {
+		p, err := netip.ParsePrefix(v.text)
+		if one, single := netip.ParseAddr(v.text); err != nil && single == nil {
+			p, err = one.Prefix(one.BitLen())
+		}
+		if v.bad || err != nil || p != p.Masked() {
+			b.add(v.at, v.path, "write it like 10.0.0.0/8 or 127.0.0.1/32", "%q is no network", v.text)
+			continue
+		}
+		b.cfg.HTTP.TrustedProxies = append(b.cfg.HTTP.TrustedProxies, p)
+	}
 	h, m := b.root.get("http", "listen"), b.root.get("metrics", "listen")
 	if m.written() && !m.bad && m.text == h.text && !strings.HasSuffix(m.text, ":0") {
 		b.add(m.at, m.path, "take another port", "is the API's address too")
 	}
 	if b.cfg.HTTP.PublicURL == "" {
-		b.cfg.HTTP.PublicURL = "http://" + b.cfg.HTTP.Listen
-	} else if u, err := url.Parse(b.cfg.HTTP.PublicURL); err != nil || u.User != nil || u.Host == "" {
+		return
+	}
+	if u, err := url.Parse(b.cfg.HTTP.PublicURL); err != nil || u.User != nil || u.Host == "" {
 		b.add(b.root.where("http", "public_url"), "http.public_url", "it must be a URL like https://id.example.org", "does not fit")
 	}
 }
@@ -209,6 +230,19 @@ func (b *builder) roles() {
 		b.cfg.Roles = append(b.cfg.Roles, idbridge.RoleRule{
 			Role: idbridge.Role(v.str("role")), Application: v.str("application"), Directory: v.str("directory"), Group: v.str("group"),
 		})
+	}
+}
+
+func (b *builder) permissions() {
+	v := b.root.get("permissions")
+	if v == nil {
+		return
+	}
+	b.cfg.Permissions = map[idbridge.Role][]httpapi.Permission{}
+	for _, role := range v.fields {
+		for _, p := range role.texts() {
+			b.cfg.Permissions[idbridge.Role(role.name)] = append(b.cfg.Permissions[idbridge.Role(role.name)], httpapi.Permission(p))
+		}
 	}
 }
 

@@ -2,10 +2,12 @@ package configs
 
 import (
 	"log/slog"
+	"net/netip"
 	"time"
 
 	"github.com/idbridge/idbridge"
 	"github.com/idbridge/idbridge/authstore"
+	"github.com/idbridge/idbridge/httpapi"
 	"github.com/idbridge/idbridge/providers/ldap"
 	"github.com/idbridge/idbridge/sync/engine"
 	"github.com/idbridge/idbridge/sync/plan"
@@ -23,7 +25,8 @@ type Config struct {
 	Schema      idbridge.Schema
 	Directories []Directory // in the order of the file
 	Roles       []idbridge.RoleRule
-	Outward     map[string][]idbridge.Attribute // per directory: what it may receive from the store, sorted
+	Permissions map[idbridge.Role][]httpapi.Permission // beyond those of the built-in roles
+	Outward     map[string][]idbridge.Attribute        // per directory: what it may receive from the store, sorted
 
 	root *value
 }
@@ -31,7 +34,10 @@ type Config struct {
 // HTTP is where the API listens.
 type HTTP struct {
 	Listen    string // host:port, default 127.0.0.1:8080
-	PublicURL string // as people see it, without a slash at the end; default from Listen
+	PublicURL string // as people see it, without a slash at the end; "" for none
+	// TrustedProxies are believed when they name the client's address.
+	TrustedProxies []netip.Prefix
+	StaleAfter     time.Duration // 0: never
 }
 
 // Metrics is where the metrics listen.
@@ -62,6 +68,17 @@ func (c *Config) Directory(name string) (Directory, bool) {
 		}
 	}
 	return Directory{}, false
+}
+
+// API returns the settings of the API; the rooms that it talks to are added by whoever starts it.
+func (c *Config) API() httpapi.Config {
+	out := httpapi.Config{
+		Schema: c.Schema, Permissions: c.Permissions, PublicURL: c.HTTP.PublicURL, TrustedProxies: c.HTTP.TrustedProxies, StaleAfter: c.HTTP.StaleAfter,
+	}
+	for i := range c.Directories {
+		out.Directories = append(out.Directories, httpapi.Directory{Name: c.Directories[i].Name, Policy: c.Directories[i].Policy})
+	}
+	return out
 }
 
 // Timings returns when each directory runs.

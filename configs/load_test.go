@@ -49,7 +49,7 @@ func TestDefaults(t *testing.T) {
 	}{
 		{"store", cfg.Store.URL, "sqlite:idbridge.db"},
 		{"listen", cfg.HTTP.Listen, "127.0.0.1:8080"},
-		{"public", cfg.HTTP.PublicURL, "http://127.0.0.1:8080"},
+		{"public", cfg.HTTP.PublicURL, ""},
 		{"metrics", cfg.Metrics.Listen, ""},
 		{"zone", cfg.Zone.String(), "UTC"},
 		{"mode", d.Mode, engine.ApplyAll},
@@ -93,6 +93,10 @@ func TestWritten(t *testing.T) {
 	}
 	if len(cfg.Roles) != 2 || len(d.Policy.Roles) != 2 || d.Policy.Roles[1].Application != "Dream Team" {
 		t.Errorf("roles: %v", d.Policy.Roles)
+	}
+	api := cfg.API()
+	if len(api.TrustedProxies) != 1 || len(api.Permissions["HELPDESK"]) != 2 || len(api.Directories) != 1 || len(api.Validate()) > 0 {
+		t.Errorf("api: %+v", api)
 	}
 	if len(d.LDAP.Map) != 7 || d.LDAP.Bind.Password.Reveal() == "" {
 		t.Errorf("ldap: %+v", d.LDAP)

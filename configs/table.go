@@ -1,5 +1,7 @@
 package configs
 
+import "github.com/idbridge/idbridge/httpapi"
+
 // Patterns that several keys share.
 const (
 	attributeName = `[A-Za-z][A-Za-z0-9_-]{0,63}`
@@ -22,7 +24,12 @@ func table() key {
 				name: "listen", def: "127.0.0.1:8080", pattern: hostPort, expects: "host:port, like 127.0.0.1:8080 or :8080",
 				doc: "Where the API listens. Put a TLS proxy in front of anything but loopback.",
 			},
-			{name: "public_url", pattern: `https?://[^\s/?#]+(/[^\s?#]*)?`, expects: "a URL like https://id.example.org", doc: "How people reach it, through the proxy. Default: http:// and listen."},
+			{name: "public_url", pattern: `https?://[^\s/?#]+(/[^\s?#]*)?`, expects: "a URL like https://id.example.org", doc: "How people reach it, through the proxy; https:// turns HSTS on. Default: links are relative."},
+			{name: "trusted_proxies", shape: list, item: &key{}, doc: "Networks (CIDR) of proxies whose X-Forwarded-For is believed. Too wide a list lets anybody choose the address that his failures are counted under. Default: none."},
+			{
+				name: "stale_after", shape: duration, def: "never", min: 60, max: 366 * 86400, never: true,
+				doc: "Marks answers as stale when the last good run of the user's directory is older.",
+			},
 		}},
 		{name: "metrics", shape: object, doc: "Prometheus metrics, on a listener of their own.", keys: []key{
 			{name: "listen", pattern: hostPort, expects: "host:port, like 127.0.0.1:9090", doc: "Where metrics are served. Default: nowhere."},
@@ -52,6 +59,11 @@ func table() key {
 		},
 		{name: "directories", shape: list, must: "without a directory there is nothing to keep equal", doc: "The sources of people.", item: directoryKey()},
 		{
+			name: "permissions", shape: dict, pattern: roleName, expects: "the name of a role",
+			doc:  "What roles may do here, beyond what the built-in ones always may (ADMIN everything).",
+			item: &key{shape: list, item: &key{choices: permissionNames()}},
+		},
+		{
 			name: "roles", shape: list, doc: "Which directory groups give which roles. A run takes back only what its directory gave.",
 			item: &key{shape: object, keys: []key{
 				{name: "role", must: "it says what the group gives", pattern: roleName, expects: "a name like ADMIN", doc: "ADMIN, SUPER_CONSUMER, API_KEY_GENERATION, or any further name."},
@@ -61,4 +73,12 @@ func table() key {
 			}},
 		},
 	}}
+}
+
+func permissionNames() []string {
+	var out []string
+	for _, p := range httpapi.Permissions() {
+		out = append(out, string(p))
+	}
+	return out
 }

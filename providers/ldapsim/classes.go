@@ -32,8 +32,9 @@ func (s *schema) structural(classes []*objectClass) (*objectClass, *Result) {
 }
 
 // check holds an entry against the schema: one value where one is allowed, one structural class, the name's values among
-// the attributes, what the classes require and nothing they do not allow. It returns the structural class.
-func (s *schema) check(e *entry) (*objectClass, *Result) {
+// the attributes, what the classes require and nothing they do not allow. was is the structural class the entry had, "" for
+// a new one; what it has now is returned.
+func (s *schema) check(e *entry, was string) (*objectClass, *Result) {
 	var classes []*objectClass
 	for _, a := range e.attrs {
 		if a.kind.single && len(a.values) > 1 {
@@ -49,6 +50,9 @@ func (s *schema) check(e *entry) (*objectClass, *Result) {
 	top, refused := s.structural(classes)
 	if refused != nil {
 		return nil, refused
+	}
+	if was != "" && was != top.names[0] {
+		return nil, refuse(ClassModsProhibited, "structural object class modification from '%s' to '%s' not allowed", was, top.names[0])
 	}
 	if refused = s.checkName(e); refused != nil {
 		return nil, refused

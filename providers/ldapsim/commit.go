@@ -41,6 +41,9 @@ func (d *database) lockedWrite(who author, u update, g guard) (reads, *Result) {
 		return d.add(who, u, g)
 	}
 	old, refused := d.locate(d.main, u.name)
+	if refused != nil && refused.Code == NoSuchObject && !d.holds(u.name) {
+		refused = refuse(Unwilling, "no global superior knowledge")
+	}
 	if refused != nil {
 		return reads{}, refused
 	}
@@ -75,8 +78,8 @@ func (d *database) lockedWrite(who author, u update, g guard) (reads, *Result) {
 }
 
 func (d *database) guarded(who author, e *entry, g guard) ([]byte, *Result) {
-	if !who.trusted && d.level(who.key, e, nil) == None {
-		return nil, &Result{Code: NoSuchObject}
+	if !who.trusted && d.level(who.key, e, nil) < Read {
+		return nil, d.hidden(who.key, e)
 	}
 	if g.assert != nil && g.assert.eval(&view{d, d.main, e, who.key}) != isTrue {
 		return nil, refuse(AssertionFailed, "")
@@ -98,6 +101,11 @@ func (d *database) add(who author, u update, g guard) (reads, *Result) {
 	if d.main.byKey[e.key] != nil {
 		return reads{}, refuse(EntryExists, "")
 	}
+	e.public = true // nobody else sees it yet: the assertion is about the entry to be
+	if g.assert != nil && g.assert.eval(&view{d, d.main, e, who.key}) != isTrue {
+		return reads{}, refuse(AssertionFailed, "")
+	}
+	e.public = false
 	above := d.main.byKey[e.parent]
 	if above == nil && e.key != d.base {
 		return reads{}, &Result{Code: NoSuchObject, Matched: d.main.nearest(d.schema, e.name)}
@@ -105,6 +113,10 @@ func (d *database) add(who author, u update, g guard) (reads, *Result) {
 	if !who.trusted && (above == nil || !d.mayWrite(who.key, above, nil) || !d.mayWrite(who.key, e, nil)) {
 		return reads{}, refuse(InsufficientAccess, "no write access to parent")
 	}
+	if above != nil {
+		e.name = dn(nil).under(e.name[0], above.name)
+	}
+	d.nameValues(e, e.name[0], true) // slapd adds what only the name says
 	if refused = d.place(who, e); refused != nil {
 		return reads{}, refused
 	}
@@ -117,7 +129,7 @@ func (d *database) add(who author, u update, g guard) (reads, *Result) {
 
 // place checks a new entry, gives it what every entry has and the loader did not give, and puts it into the tree.
 func (d *database) place(who author, e *entry) *Result {
-	top, refused := d.schema.check(e)
+	top, refused := d.schema.check(e, "")
 	if refused != nil {
 		return refused
 	}
@@ -177,12 +189,8 @@ func (d *database) moved(who author, e *entry, u update) *Result {
 
 // settle checks the changed entry and stamps it.
 func (d *database) settle(who author, old, e *entry) *Result {
-	top, refused := d.schema.check(e)
-	if refused != nil {
+	if _, refused := d.schema.check(e, first(old.raw("structuralObjectClass"))); refused != nil {
 		return refused
-	}
-	if was := first(old.raw("structuralObjectClass")); was != top.names[0] {
-		return refuse(ClassModsProhibited, "structural object class modification from '%s' to '%s' not allowed", was, top.names[0])
 	}
 	csn, at := d.clock.next()
 	e.set(d.schema, "entryCSN", csn)

@@ -119,7 +119,7 @@ func (c *conn) finish(ctx context.Context, m message, st *stream) {
 	case OpBind:
 		out = c.bind(m)
 	case OpSearch:
-		if out = c.search(ctx, m, st); out != nil && out.Code == Success {
+		if out = c.search(ctx, m, st); out != nil && out.Code == Success && !st.unpaged {
 			controls = c.pageControl(m.controls)
 		}
 	case OpAdd, OpModify, OpDelete, OpModifyDN:

@@ -61,6 +61,13 @@ func (d *database) locate(t *tree, name string) (*entry, *Result) {
 	return nil, &Result{Code: NoSuchObject, Matched: t.nearest(d.schema, parsed)}
 }
 
+// holds tells whether a name is the suffix or lies below it.
+func (d *database) holds(name string) bool {
+	parsed, err := parseDN(name)
+	key, ok := d.schema.key(parsed)
+	return err == nil && ok && within(key, d.base)
+}
+
 // computed returns the attributes that are made when they are read.
 func (d *database) computed(t *tree, e *entry) []attribute {
 	has := "FALSE"

@@ -84,9 +84,26 @@ func (s *schema) values(a *attributeType, texts []string) []value {
 		if !ok {
 			n = t
 		}
-		out[i] = value{t, n}
+		out[i] = value{s.spelling(a, t), n}
 	}
 	return out
+}
+
+// spelling is how slapd keeps a value that has a better form than the one given: classes and names.
+func (s *schema) spelling(a *attributeType, text string) string {
+	switch a.equality {
+	case "objectIdentifierMatch":
+		if c := s.classes[fold(text)]; c != nil {
+			return c.names[0]
+		}
+	case "distinguishedNameMatch":
+		if d, err := parseDN(text); err == nil {
+			if _, ok := s.key(d); ok {
+				return s.pretty(d).String()
+			}
+		}
+	}
+	return text
 }
 
 func index(values []value, norm string) int {

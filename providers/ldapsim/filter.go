@@ -39,7 +39,8 @@ func (v *view) each(desc description, yield func(attribute) bool) {
 	}
 	if desc.kind.operational {
 		for _, a := range v.d.computed(v.tree, v.e) {
-			if desc.covers(a.description) && !yield(a) {
+			shown := a.kind.name() == "subschemaSubentry" // slapd shows it and does not find by it
+			if !shown && desc.covers(a.description) && !yield(a) {
 				return
 			}
 		}
@@ -108,7 +109,7 @@ func (f equal) eval(v *view) truth {
 }
 
 func (f class) eval(v *view) truth {
-	return truthOf(v.any(f.desc, func(have value) bool { return have.norm == f.want || f.schema.isClass(have.norm, f.want) }))
+	return truthOf(v.any(f.desc, func(have value) bool { return f.schema.isClass(have.norm, f.want) }))
 }
 
 func (f ordering) eval(v *view) truth {
@@ -193,7 +194,12 @@ func (s *schema) comparison(tag byte, kind, text string) filter {
 		}
 		return ordering{desc, want, 1}
 	}
-	if fold(desc.kind.name()) == "objectclass" {
+	return s.equals(desc, want)
+}
+
+// equals is the filter for one value in its normal form.
+func (s *schema) equals(desc description, want string) filter {
+	if s.classes[want] != nil && fold(desc.kind.name()) == "objectclass" {
 		return class{desc, want, s}
 	}
 	return equal{desc, want}

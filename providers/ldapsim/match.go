@@ -26,8 +26,14 @@ func prepare(v string, keepCase bool) string {
 // normal returns the form of v that two equal values share under rule, false when v is none of the rule's values.
 func (s *schema) normal(rule, v string) (string, bool) {
 	switch rule {
-	case "caseIgnoreMatch", "caseIgnoreIA5Match", "caseIgnoreListMatch":
+	case "caseIgnoreMatch", "caseIgnoreIA5Match":
 		return prepare(v, false), true
+	case "caseIgnoreListMatch": // lines of an address, parted by dollars
+		lines := strings.Split(v, "$")
+		for i := range lines {
+			lines[i] = prepare(lines[i], false)
+		}
+		return strings.Join(lines, "$"), true
 	case "caseExactMatch", "caseExactIA5Match":
 		return prepare(v, true), true
 	case "objectIdentifierMatch":
@@ -88,7 +94,7 @@ func (s *schema) key(d dn) (string, bool) {
 	return strings.Join(rdns, ","), true
 }
 
-// pretty gives the types of a name the schema's spelling.
+// pretty gives the types of a name the schema's spelling, and an RDN of several values slapd's order.
 func (s *schema) pretty(d dn) dn {
 	out := make(dn, len(d))
 	for i, one := range d {
@@ -96,6 +102,7 @@ func (s *schema) pretty(d dn) dn {
 		for j, a := range one {
 			out[i][j].kind = s.types[fold(a.kind)].name()
 		}
+		slices.SortFunc(out[i], func(a, b ava) int { return strings.Compare(a.kind, b.kind) })
 	}
 	return out
 }
@@ -136,8 +143,6 @@ func (s *schema) valid(a *attributeType, v string) bool {
 			return s.classes[fold(v)] != nil
 		}
 		return attributeKind(v)
-	case "28": // JPEG, by its first bytes
-		return strings.HasPrefix(v, "\xff\xd8\xff")
 	}
 	return true
 }

@@ -1,6 +1,6 @@
 package ldapsim
 
-import "strconv"
+import "fmt"
 
 // bookmark is where the connection's paged search stands. There is one: a new paged search forgets the one before, and
 // all dies with the connection.
@@ -38,7 +38,7 @@ func (c *conn) resume(q query) (at uint64, sent int, refused *Result) {
 	switch {
 	case q.page.cookie == "":
 		return 0, 0, nil
-	case mark.cookie == "":
+	case len(q.page.cookie) != 8:
 		return 0, 0, refuse(ProtocolError, "paged results cookie is invalid")
 	case q.page.cookie != mark.cookie:
 		return 0, 0, refuse(Unwilling, "paged results cookie is invalid or old")
@@ -53,7 +53,7 @@ func (c *conn) leave(at uint64, sent int) {
 	c.mark = bookmark{}
 	if at > 0 {
 		c.pages++
-		c.mark = bookmark{cookie: "page-" + strconv.Itoa(c.pages) + "-" + strconv.FormatUint(at, 36), at: at, sent: sent}
+		c.mark = bookmark{cookie: fmt.Sprintf("%08x", uint32(c.pages)), at: at, sent: sent} //nolint:gosec // pages of one connection
 	}
 }
 

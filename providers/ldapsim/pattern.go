@@ -113,6 +113,9 @@ func (s *schema) extensible(r *reader) (filter, error) {
 	if f.rule != "" && f.equality() == "" && !f.bits() {
 		known = false
 	}
+	if f.bits() && (f.desc == nil || f.desc.kind == nil || f.desc.kind.equality != "integerMatch") {
+		known = false
+	}
 	if !known {
 		return nothing{}, nil
 	}
@@ -141,9 +144,6 @@ func (f extensible) equality() string {
 
 func (f extensible) eval(v *view) truth {
 	if f.bits() {
-		if f.desc == nil {
-			return isUndefined
-		}
 		return truthOf(v.any(*f.desc, func(have value) bool { return f.masked(have.raw) }))
 	}
 	found := false

@@ -29,10 +29,13 @@ func (d *database) rename(e *entry, m move) *Result {
 	}
 	parent := e.name.parent()
 	if e.key == d.base {
-		return refuse(Unwilling, "cannot rename the root of the tree")
+		return refuse(MultipleDSAs, "cannot rename between DSAs")
 	}
 	if m.superior != nil {
 		above, refused := d.locate(d.main, *m.superior)
+		if refused != nil && !d.holds(*m.superior) {
+			return refuse(MultipleDSAs, "cannot rename between DSAs")
+		}
 		if refused != nil {
 			refused.Text = "new superior not found"
 			return refused

@@ -39,6 +39,7 @@ const (
 	NotOnRDN             Code = 67
 	EntryExists          Code = 68
 	ClassModsProhibited  Code = 69
+	MultipleDSAs         Code = 71
 	Other                Code = 80
 	Canceled             Code = 118
 	AssertionFailed      Code = 122

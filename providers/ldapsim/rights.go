@@ -8,9 +8,10 @@ import (
 // Level is what an identity may do with an attribute of an entry. Each level holds the ones before it.
 type Level uint8
 
-// The levels.
+// The levels. Auth is to know that it is there, and to sign in with its password, but to read nothing.
 const (
 	None Level = iota
+	Auth
 	Read
 	Edit
 )
@@ -24,7 +25,7 @@ const (
 )
 
 // Right is one rule of who may read or write what. The first rule that fits decides. Where none fits: whoever has signed in
-// may read and write everything but userPassword, which nobody reads; anonymous sees the rootDSE and the schema only.
+// may read and write everything but userPassword, which nobody reads; anonymous has Auth, and sees the rootDSE and the schema.
 type Right struct {
 	Who        string   // a bind DN, or Anyone, Anonymous, Users, Self
 	Under      string   // the DN whose subtree it is about; "" for all
@@ -91,7 +92,7 @@ func (d *database) level(who string, e *entry, a *attributeType) Level {
 	}
 	switch {
 	case who == "":
-		return None
+		return Auth
 	case a != nil && a.oid == "2.5.4.35": // userPassword: may be set, never read
 		return None
 	}
@@ -117,6 +118,14 @@ func (r *right) fitsAttribute(a *attributeType) bool {
 		return r.whole || r.entry
 	}
 	return r.whole || slices.ContainsFunc(r.attributes, a.is)
+}
+
+// hidden is the answer about an entry that who may not read: with None not even that it is there.
+func (d *database) hidden(who string, e *entry) *Result {
+	if d.level(who, e, nil) == None {
+		return &Result{Code: NoSuchObject}
+	}
+	return &Result{Code: InsufficientAccess}
 }
 
 // mayWrite tells whether who may change the attribute a of e.

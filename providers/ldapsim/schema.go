@@ -163,18 +163,19 @@ func (s *schema) describe(text string) (description, bool) {
 	if d.kind == nil {
 		return d, false
 	}
+	certificate := d.kind.syntax == syntaxes+"8" // which goes as ;binary only, and nothing else does
 	if !has {
-		return d, true
+		return d, !certificate
 	}
 	options := strings.Split(fold(rest), ";")
 	slices.Sort(options)
 	for _, o := range slices.Compact(options) {
-		if o != "binary" && !strings.HasPrefix(o, "lang-") {
+		if (o != "binary" || !certificate) && !strings.HasPrefix(o, "lang-") {
 			return d, false
 		}
 		d.options += ";" + o
 	}
-	return d, true
+	return d, !certificate || strings.Contains(d.options, ";binary")
 }
 
 // covers tells whether asking for d means have too: the same type or one derived from it, with at least d's options.

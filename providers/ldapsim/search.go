@@ -69,6 +69,9 @@ func (c *conn) search(ctx context.Context, m message, st *stream) *Result {
 	if q.page, refused = pageOf(m.controls); refused != nil {
 		return refused
 	}
+	if q.page != nil && q.most > 0 && q.page.size >= q.most {
+		q.page, st.unpaged = nil, true // RFC 2696: such a control is ignored
+	}
 	if refused = critical(m.controls, oidPaging, oidManageDsaIT, oidDomainScope); refused != nil {
 		return refused
 	}
@@ -131,12 +134,12 @@ func (c *conn) walk(ctx context.Context, q query, st *stream) *Result {
 			return refused
 		}
 		for _, f := range found {
-			if q.most > 0 && sent >= q.most || c.over(sent) {
-				return &Result{Code: SizeLimitExceeded}
-			}
 			if q.page != nil && inPage == q.page.size {
 				c.leave(at, sent)
 				return &Result{}
+			}
+			if q.most > 0 && sent >= q.most || c.over(sent) {
+				return &Result{Code: SizeLimitExceeded}
 			}
 			if st.send(ctx, f.msg) != nil {
 				return c.interrupted(ctx)
@@ -183,7 +186,7 @@ func (d *database) lockedBatch(q query, who string, at uint64, id int) (out []fo
 		return nil, 0, true, refused
 	}
 	if d.level(who, base, nil) < Read {
-		return nil, 0, true, &Result{Code: NoSuchObject}
+		return nil, 0, true, d.hidden(who, base)
 	}
 	wanted := d.choose(q.attrs)
 	i := t.place(at + 1)

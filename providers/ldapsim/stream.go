@@ -14,14 +14,15 @@ const oidPaging = "1.2.840.113556.1.4.319"
 
 // stream is the answer to one request, message by message, with the fault that strikes it.
 type stream struct {
-	w      *wire
-	id     int
-	call   call
-	armed  *Armed // nil: no fault
-	passed int    // entries
-	bytes  int
-	held   []byte // of Swap
-	over   bool
+	w       *wire
+	id      int
+	call    call
+	armed   *Armed // nil: no fault
+	passed  int    // entries
+	bytes   int
+	held    []byte // of Swap
+	over    bool
+	unpaged bool // the request's paging control was ignored
 }
 
 // before lets the fault act on the request; false: it is not to be carried out.

@@ -68,6 +68,12 @@ func (d *database) read(m Mod, load bool) (attribute, *Result) {
 		}
 	}
 	a.values = d.schema.values(desc.kind, m.Values)
+	if desc.kind.single && len(a.values) > 1 && m.Verb != Drop {
+		return a, refuse(ConstraintViolation, "%s: multiple values provided", desc)
+	}
+	if m.Verb == Drop { // slapd deletes a value named twice without a word
+		return a, nil
+	}
 	for i, v := range a.values {
 		if index(a.values[:i], v.norm) >= 0 {
 			return a, refuse(ValueExists, "%s: value #%d provided more than once", desc, i)
@@ -137,6 +143,9 @@ func (d *database) drop(e *entry, a attribute, have []value) *Result {
 	left := append([]value{}, have...)
 	for _, v := range a.values {
 		i := index(left, v.norm)
+		if i < 0 && index(have, v.norm) >= 0 {
+			continue
+		}
 		if i < 0 {
 			return refuse(NoSuchAttribute, "modify/delete: %s: no such value", a)
 		}

@@ -102,7 +102,7 @@ func (d *database) lockedCompare(who author, name, kind, text string, g guard) *
 	}
 	v := &view{d, t, e, who.key}
 	if d.level(who.key, e, nil) < Read {
-		return &Result{Code: NoSuchObject}
+		return d.hidden(who.key, e)
 	}
 	if g.assert != nil && g.assert.eval(v) != isTrue {
 		return &Result{Code: AssertionFailed}
@@ -118,13 +118,11 @@ func (d *database) lockedCompare(who author, name, kind, text string, g guard) *
 	if !ok {
 		return refuse(InvalidSyntax, "%s: value invalid per syntax", desc)
 	}
-	out := &Result{Code: NoSuchAttribute}
-	v.each(desc, func(a attribute) bool {
-		out.Code = CompareFalse
-		if index(a.values, want) >= 0 {
-			out.Code = CompareTrue
-		}
-		return out.Code == CompareFalse
-	})
-	return out
+	switch {
+	case (present{desc}).eval(v) != isTrue:
+		return &Result{Code: NoSuchAttribute}
+	case d.schema.equals(desc, want).eval(v) == isTrue:
+		return &Result{Code: CompareTrue}
+	}
+	return &Result{Code: CompareFalse}
 }

@@ -166,3 +166,14 @@ func (l *Limiter) part(name string) *part {
 }
 
 func pair(address, name string) string { return address + "\x00" + name }
+
+// Len returns how many addresses and pairs are kept.
+func (l *Limiter) Len() int {
+	n := 0
+	for i := range l.parts {
+		l.parts[i].mu.Lock()
+		n += l.parts[i].recent.Len()
+		l.parts[i].mu.Unlock()
+	}
+	return n
+}

@@ -120,6 +120,7 @@ func (w *work) contentless(r *idbridge.Record) {
 		return
 	}
 	w.state()
+	w.situate()
 	if link.Sightings == 0 && len(w.d.Steps) == 0 && (r.Locator == "" || r.Locator == link.Locator) {
 		return
 	}

@@ -29,8 +29,8 @@ type Line struct {
 	Verb      string             // create, update, conflict, held …
 	Name      string             // who: login, or record for a member of a group
 	Attribute idbridge.Attribute // "" when it is not about one
-	Before    string             // printable and shortened; of a member who leaves, the group
-	After     string             // of a new user, who he is; of a member who joins, the group
+	Before    string             // printable and shortened; of a member who leaves, the group; of an open conflict, the store's
+	After     string             // of a new user, who he is; of a member who joins, the group; of an open conflict, the directory's
 	To        idbridge.Side      // where it goes; "" when nowhere
 	Why       string
 }
@@ -111,7 +111,7 @@ func conflictLine(d *idbridge.Decision, c *idbridge.Conflict) Line {
 	case idbridge.DirectoryWinner:
 		line.To = idbridge.StoreSide
 	case idbridge.StoreWinner:
-		line.To = idbridge.DirectorySide
+		line.To, line.Before, line.After = idbridge.DirectorySide, line.After, line.Before
 	case idbridge.NoWinner, idbridge.ValueWinner:
 	}
 	return line

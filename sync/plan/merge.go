@@ -44,7 +44,7 @@ func (w *work) unknown(a idbridge.Attribute) {
 		return
 	}
 	if len(w.base[a]) == 0 && len(w.user.Profile[a]) == 0 {
-		return
+		return // nothing to keep, and nothing that waits to go out
 	}
 	w.open = true
 	w.say(string(a) + " could not be read and keeps its values")
@@ -120,6 +120,7 @@ func (w *work) unequal(s *sides) {
 		w.pull(s) // a user without a name is never what anybody wanted to send out
 	case s.rule.Flow == In && !byDir:
 		w.closeOpen(s, idbridge.StoreWinner, "an override in the store stays until the directory's value changes")
+		w.say(string(s.a) + " is overridden in the store")
 	case s.rule.Flow == Out && !s.based && len(s.store) == 0:
 		w.pull(s) // both sides were empty before, so what one side has is copied
 	case !byStore && s.rule.Flow != Out:
@@ -150,7 +151,7 @@ func (w *work) conflict(s *sides, winner idbridge.Winner, why string) {
 	}
 	if winner == idbridge.DirectoryWinner {
 		if higher := w.outranked(s); higher != "" {
-			if s.rule.Flow != Both {
+			if s.rule.Flow != Both || w.s.Link == nil {
 				w.withholdFor(s, higher)
 				return
 			}
@@ -190,10 +191,10 @@ func (w *work) row(s *sides, winner idbridge.Winner, why string) {
 	w.d.Conflicts = append(w.d.Conflicts, c)
 }
 
-// closeOpen ends a conflict that waits though one side has gone back to the base.
+// closeOpen ends a conflict that waits though one side has gone back to the base. Its row keeps the values it had.
 func (w *work) closeOpen(s *sides, winner idbridge.Winner, why string) {
-	if w.openConflict(s.a) != nil {
-		w.row(s, winner, why)
+	if c := w.openConflict(s.a); c != nil {
+		w.row(&sides{a: s.a, base: c.Base, store: c.Store, dir: c.Directory}, winner, why)
 	}
 }
 

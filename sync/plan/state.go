@@ -44,8 +44,11 @@ func (w *work) state() {
 	if !w.active() {
 		want = idbridge.LinkInactive
 	}
-	if v, known := w.seenActive(); known && !w.p.Schema.Equal(idbridge.Active, w.base[idbridge.Active], v) {
+	switch v, known := w.seenActive(); {
+	case known && !w.p.Schema.Equal(idbridge.Active, w.base[idbridge.Active], v):
 		w.moveBase(idbridge.Active, v)
+	case !known:
+		w.unknown(idbridge.Active)
 	}
 	if link.State == want {
 		return

@@ -1,0 +1,175 @@
+package authstore
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/idbridge/idbridge"
+)
+
+// accessQuery reads all that a check needs about one user in one statement, so in one snapshot: his row, his links, his
+// grants.
+const accessQuery = `
+SELECT 0, u.kind, u.user_name, '', '', '', CASE WHEN u.suspended THEN 1 ELSE 0 END, r.value
+  FROM users u, revision r WHERE u.id = $1 AND r.id = 1
+UNION ALL SELECT 1, l.directory, l.state, '', '', '', 0, 0 FROM links l WHERE l.user_id = $1
+UNION ALL SELECT 2, g.role, g.application, g.directory, g.group_id, g.group_name, 0, g.since FROM grants g WHERE g.user_id = $1
+ORDER BY 1, 2, 3, 4, 5`
+
+// Access returns what the user may do now. A user who does not exist gives Exists false and no error. It reads the database
+// only when the cache does not know.
+func (s *Store) Access(ctx context.Context, id idbridge.UserID) (idbridge.Access, error) {
+	a, err := s.access(ctx, id)
+	return a.Access, err
+}
+
+func (s *Store) access(ctx context.Context, id idbridge.UserID) (access, error) {
+	if !s.feed.trusted() {
+		return s.readAccess(ctx, id)
+	}
+	a, epoch, found := s.cache.users.get(id)
+	if !found {
+		var err error
+		if a, err = s.readAccess(ctx, id); err != nil {
+			return a, err
+		}
+		if a.Exists {
+			s.cache.users.put(id, a, epoch)
+		}
+	}
+	if len(a.directories) > 0 {
+		a.AsOf = s.feed.asOf(a.directories)
+	}
+	return a, nil
+}
+
+// AccessByName is Access for a login name, whatever its case.
+func (s *Store) AccessByName(ctx context.Context, name string) (idbridge.Access, error) {
+	folded := s.schema[idbridge.UserName].Match.Normal(name)
+	if folded == "" {
+		return idbridge.Access{}, nil
+	}
+	id, epoch, found := s.cache.names.get(folded)
+	if found && s.feed.trusted() {
+		a, err := s.access(ctx, id)
+		if err != nil || a.Exists && a.folded == folded {
+			return a.Access, err
+		}
+		s.cache.names.drop(folded) // renamed, or gone
+		_, epoch, _ = s.cache.names.get(folded)
+	}
+	holder, err := claimHolder(ctx, s.read, idbridge.UserName, folded)
+	if err != nil || holder == 0 {
+		return idbridge.Access{}, fault("read access", err)
+	}
+	s.cache.names.put(folded, holder, epoch)
+	return s.Access(ctx, holder)
+}
+
+// KeyAccess returns a key and what its owner may do now. It does not judge the key: ask State. Error: NotFound.
+func (s *Store) KeyAccess(ctx context.Context, id idbridge.KeyID) (idbridge.Key, idbridge.Access, error) {
+	trusted := s.feed.trusted()
+	k, epoch, found := s.cache.keys.get(id)
+	if !found || !trusted {
+		var err error
+		if k, err = readKey(ctx, s.read, id); err != nil {
+			return idbridge.Key{}, idbridge.Access{}, fault("read key", err)
+		}
+		if !found {
+			s.cache.keys.put(id, k, epoch)
+		}
+	}
+	a, err := s.access(ctx, k.User)
+	if err == nil && !a.Exists { // purged: his keys went with him
+		s.cache.keys.drop(id)
+		return idbridge.Key{}, idbridge.Access{}, fault("read key", notFound("key"))
+	}
+	return k, a.Access, err
+}
+
+// readAccess takes the picture of one user from the database.
+func (s *Store) readAccess(ctx context.Context, id idbridge.UserID) (access, error) {
+	a := access{Access: idbridge.Access{User: id}}
+	rows, err := s.read.QueryContext(ctx, accessQuery, int64(id))
+	if err != nil {
+		return a, fault("read access", err)
+	}
+	defer rows.Close() //nolint:errcheck // rows.Err has what matters
+	for rows.Next() {
+		var part, flag, n int64
+		var c [5]string
+		if err := rows.Scan(&part, &c[0], &c[1], &c[2], &c[3], &c[4], &flag, &n); err != nil {
+			return a, fault("read access", err)
+		}
+		switch part {
+		case 0:
+			a.Kind, a.UserName, a.Exists, a.May, a.Revision = idbridge.UserKind(c[0]), unpack(c[1]), true, flag == 0, n
+			if !a.May {
+				a.Why = "suspended"
+			}
+		case 1:
+			a.directories = append(a.directories, c[0])
+			if state := idbridge.LinkState(c[1]); state != idbridge.LinkActive && a.May {
+				a.May, a.Why = false, string(state)
+			}
+		default:
+			a.Grants = append(a.Grants, idbridge.Grant{
+				User: id, Role: idbridge.Role(c[0]), Application: c[1], Directory: c[2], Group: unpack(c[3]), GroupName: unpack(c[4]),
+				Since: moment(n),
+			})
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return a, fault("read access", err)
+	}
+	if !a.Exists {
+		return access{Access: idbridge.Access{User: id}}, nil
+	}
+	a.folded = s.schema[idbridge.UserName].Match.Normal(a.UserName)
+	a.AsOf = s.feed.asOf(a.directories)
+	return a, nil
+}
+
+// asOf returns the oldest of the directories' last good runs; zero for none, or when one never had one.
+func (f *feed) asOf(directories []string) time.Time {
+	times := f.complete.Load()
+	if times == nil || len(directories) == 0 {
+		return time.Time{}
+	}
+	oldest := (*times)[directories[0]]
+	for _, d := range directories[1:] {
+		if t := (*times)[d]; t.Before(oldest) {
+			oldest = t
+		}
+	}
+	return oldest
+}
+
+// setComplete notes the end of a complete run.
+func (f *feed) setComplete(directory string, at time.Time) {
+	for {
+		old := f.complete.Load()
+		next := map[string]time.Time{directory: at}
+		if old != nil {
+			for d, t := range *old {
+				if d != directory {
+					next[d] = t
+				}
+			}
+		}
+		if f.complete.CompareAndSwap(old, &next) {
+			return
+		}
+	}
+}
+
+// claimHolder returns who holds a normalised unique value, 0 for nobody.
+func claimHolder(ctx context.Context, q queryer, a idbridge.Attribute, normal string) (idbridge.UserID, error) {
+	var id int64
+	row := q.QueryRowContext(ctx, `SELECT user_id FROM claims WHERE attribute = $1 AND value = $2`, string(a), pack(normal))
+	if _, err := one(row, &id); err != nil {
+		return 0, fmt.Errorf("read holder of a value: %w", err)
+	}
+	return idbridge.UserID(id), nil
+}

@@ -1,0 +1,258 @@
+package authstore
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/idbridge/idbridge"
+)
+
+// apply changes links and users in memory as one admitted decision says, and notes the rows that hang on it.
+func (c *commit) apply(i int) error {
+	d := &c.decisions[i]
+	if ofGroup(d) {
+		return c.applyGroup(d)
+	}
+	link, user := c.subject(d)
+	var before idbridge.Link
+	if link != nil {
+		before = link.Link
+	}
+	for k := range d.Steps {
+		step := &d.Steps[k]
+		if step.Side != idbridge.StoreSide {
+			continue
+		}
+		var err error
+		if link, user, err = c.step(i, step, link, user); err != nil {
+			return err
+		}
+	}
+	if link == nil {
+		c.guard(i, d, user)
+		return nil
+	}
+	if link.gone {
+		c.w.ward.say(d.ID.ID, d.Seen.Locator)
+		return nil
+	}
+	if len(d.Base) > 0 {
+		link.Base = link.Base.Clone()
+		if link.Base == nil {
+			link.Base = idbridge.Profile{}
+		}
+		c.mergeBase(i, link.Base, d.Base)
+	}
+	link.observe(&d.Seen)
+	if len(c.out[i].Withheld) > 0 {
+		link.Digest = idbridge.Digest{}
+	}
+	if step := d.DirectoryStep(); step != nil {
+		if err := c.sent(i, step, link, user); err != nil {
+			return err
+		}
+	}
+	if !link.fresh && !sameLink(&before, &link.Link) {
+		link.Version++
+		link.dirty = true
+	}
+	c.guard(i, d, user)
+	c.contend(d, user)
+	return nil
+}
+
+// step makes one store step and returns link and user as they are after it.
+func (c *commit) step(i int, step *idbridge.Step, link *linkedRow, user *userRecord) (*linkedRow, *userRecord, error) {
+	switch step.Verb {
+	case idbridge.Create:
+		user = c.create(i, step)
+		link = c.newLink(step, user)
+		c.t.note(c.auditRow("user.create", user, step.Why))
+	case idbridge.Linking:
+		c.change(i, step, user)
+		link = c.newLink(step, user)
+		user.access = true
+		c.w.change(step, user.ID, "", string(link.State))
+		c.t.note(c.auditRow("link", user, step.Why))
+	case idbridge.Update:
+		c.change(i, step, user)
+		c.w.change(step, user.ID, "", "")
+	case idbridge.Suspend, idbridge.Restore:
+		c.setState(step, link, user)
+	case idbridge.Miss:
+		if link.Sightings == 0 {
+			link.Since = moment(c.t.now)
+		}
+	case idbridge.Purge:
+		c.w.change(step, user.ID, string(link.State), "")
+		c.t.note(c.auditRow("user.purge", user, step.Why))
+		link.gone, user.gone = true, true
+	case idbridge.Join, idbridge.Leave: // of a group decision
+	default:
+		return nil, nil, fmt.Errorf("step %q on the store side of %s", step.Verb, step.ID)
+	}
+	return link, user, nil
+}
+
+// create makes the user of a new record.
+func (c *commit) create(i int, step *idbridge.Step) *userRecord {
+	at := moment(c.t.now)
+	user := &userRecord{fresh: true, User: idbridge.User{
+		ID: c.out[i].User, Kind: idbridge.Person, Profile: make(idbridge.Profile, len(step.After)), Revision: 1, Created: at, Updated: at,
+	}}
+	c.mergeAllowed(i, user.Profile, step.After, true)
+	c.users[user.ID] = user
+	return user
+}
+
+// newLink ties the step's record to a user.
+func (c *commit) newLink(step *idbridge.Step, user *userRecord) *linkedRow {
+	state := step.State
+	if state == "" {
+		state = idbridge.LinkActive
+		if !step.After.IsActive() {
+			state = idbridge.LinkInactive
+		}
+	}
+	link := &linkedRow{fresh: true, Link: idbridge.Link{
+		ID: step.ID, User: user.ID, Locator: step.Locator, State: state, Version: 1, Since: moment(c.t.now),
+	}}
+	c.links[step.ID.ID] = link
+	c.w.linked = append(c.w.linked, step.ID.ID)
+	return link
+}
+
+// change applies a step's attributes to a user.
+func (c *commit) change(i int, step *idbridge.Step, user *userRecord) {
+	if user.before == nil && !user.fresh {
+		user.before = user.Profile
+		user.Profile = user.Profile.Clone()
+		if user.Profile == nil {
+			user.Profile = idbridge.Profile{}
+		}
+	}
+	c.mergeAllowed(i, user.Profile, step.After, true)
+	user.dirty = true
+}
+
+// mergeAllowed merges what the bids leave of set; mergeBase does so for a base, where an empty set is kept: it says that both
+// sides agree on nothing.
+func (c *commit) mergeAllowed(i int, p, set idbridge.Profile, remove bool) {
+	if len(c.out[i].Withheld) == 0 {
+		merge(p, set, remove)
+		return
+	}
+	rest := make(idbridge.Profile, len(set))
+	for a, v := range set {
+		if v, ok := c.claims.left(i, a, c.s.schema[a].Match, v); ok {
+			rest[a] = v
+		}
+	}
+	merge(p, rest, remove)
+}
+
+func (c *commit) mergeBase(i int, base, set idbridge.Profile) { c.mergeAllowed(i, base, set, false) }
+
+// left returns what the bids of a decision leave of an attribute's values.
+func (b *bidding) left(decision int, a idbridge.Attribute, match idbridge.Match, v idbridge.Values) (idbridge.Values, bool) {
+	for k := range b.bids {
+		if one := &b.bids[k]; one.decision == decision && one.attribute == a && len(one.lost) > 0 {
+			return one.allowed(match, v)
+		}
+	}
+	return v, true
+}
+
+// setState ends or gives back access through a link.
+func (c *commit) setState(step *idbridge.Step, link *linkedRow, user *userRecord) {
+	state := step.State
+	if state == "" {
+		state = idbridge.LinkActive
+		if step.Verb == idbridge.Suspend {
+			state = idbridge.LinkMissing
+		}
+	}
+	if link.State == state {
+		return
+	}
+	c.w.change(step, user.ID, string(link.State), string(state))
+	link.State, link.Since = state, moment(c.t.now)
+	user.access = true
+	action := "user.suspend"
+	if step.Verb == idbridge.Restore {
+		action = "user.restore"
+	}
+	c.t.note(c.auditRow(action, user, step.Why))
+}
+
+// observe writes what the run saw into the link. What a run did not see (an absent record has no place) is kept, the digest
+// never is.
+func (l *linkedRow) observe(seen *idbridge.Observation) {
+	if seen.Locator != "" {
+		l.Locator, l.Seen, l.Order = seen.Locator, seen.Version, seen.Order
+	}
+	l.Digest, l.Sightings = seen.Digest, seen.Sightings
+}
+
+func sameLink(x, y *idbridge.Link) bool {
+	return x.State == y.State && x.Digest == y.Digest && x.Sightings == y.Sightings && x.Sent == y.Sent && x.Since.Equal(y.Since) &&
+		x.Seen == y.Seen && x.Order == y.Order && x.Locator == y.Locator && len(differing(x.Base, y.Base)) == 0 && len(x.Base) == len(y.Base)
+}
+
+// sent records the decision's directory step before it goes on the wire.
+func (c *commit) sent(i int, step *idbridge.Step, link *linkedRow, user *userRecord) error {
+	out := *step
+	out.User = user.ID
+	text, err := json.Marshal(&out)
+	if err != nil {
+		return fmt.Errorf("step for %s: %w", step.ID, err)
+	}
+	c.w.sent = append(c.w.sent, sentRow{outcome: i, link: link, user: user, step: string(text)})
+	c.w.change(step, user.ID, "", "")
+	link.Sent = -1 // the number is given when all are counted; link.Version moves for it in any case
+	link.Digest = idbridge.Digest{}
+	return nil
+}
+
+// guard writes what the decision says about the record's quarantine: nothing said clears it.
+func (c *commit) guard(i int, d *idbridge.Decision, user *userRecord) {
+	if d.ID.ID == "" && d.Unusable == "" {
+		return
+	}
+	var rows []QuarantineRow
+	if d.Unusable != "" {
+		rows = append(rows, QuarantineRow{Why: d.Unusable})
+	}
+	for _, w := range slices.Concat(d.Withheld, c.out[i].Withheld) {
+		rows = append(rows, QuarantineRow{Attribute: w.Attribute, Value: w.Value, Why: w.Why})
+	}
+	locator := d.Seen.Locator
+	if locator == "" && len(d.Steps) > 0 {
+		locator = d.Steps[0].Locator
+	}
+	if len(rows) > 0 && locator == "" && d.ID.ID == "" {
+		locator = d.Name
+	}
+	c.w.ward.say(d.ID.ID, locator, rows...)
+}
+
+// contend notes the decision's conflicts, opened and closed.
+func (c *commit) contend(d *idbridge.Decision, user *userRecord) {
+	for _, one := range d.Conflicts {
+		if one.Link == (idbridge.ExternalID{}) {
+			one.Link = d.ID
+		}
+		if one.User == 0 && user != nil {
+			one.User = user.ID
+		}
+		c.w.conflicts = append(c.w.conflicts, one)
+	}
+	c.w.closed = append(c.w.closed, d.Closed...)
+}
+
+func (c *commit) auditRow(action string, user *userRecord, why string) idbridge.Audit {
+	return idbridge.Audit{
+		Actor: "directory:" + c.lead.Directory, Action: action, Target: user.UserName(), User: user.ID, Reason: why, Run: c.lead.Run,
+	}
+}

@@ -1,0 +1,276 @@
+package authstore
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"github.com/idbridge/idbridge"
+)
+
+// Commit makes the store steps of each decision, moves bases, writes links, conflicts, quarantine and audit, and records
+// directory steps as sent, all in one transaction. A decision whose precondition fails is left out alone and comes back
+// Stale. Errors: Locked (the epoch leads no more; nothing was done), Unknown (nobody can say), else nothing was done.
+func (s *Store) Commit(ctx context.Context, lead idbridge.Lead, decisions []idbridge.Decision) ([]idbridge.Outcome, error) {
+	if len(decisions) == 0 {
+		return nil, nil
+	}
+	var out []idbridge.Outcome
+	err := s.tx(ctx, fmt.Sprintf("commit decisions of %q", lead.Directory), "store.commit", func(t *tx) error {
+		c := newCommit(t, lead, decisions)
+		out = c.out
+		return c.do(ctx)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// commit is the work of one Commit: everything is read at once, changed in memory, and written table by table.
+type commit struct {
+	t         *tx
+	s         *Store
+	lead      idbridge.Lead
+	decisions []idbridge.Decision
+	out       []idbridge.Outcome
+	refused   []bool // decisions left out: stale, or a create whose login is taken
+	links     map[string]*linkedRow
+	users     map[idbridge.UserID]*userRecord
+	claims    *bidding
+	w         *writer
+}
+
+// linkedRow is a link as it will be written.
+type linkedRow struct {
+	idbridge.Link
+	fresh, dirty, gone bool
+}
+
+// userRecord is a user as he will be written.
+type userRecord struct {
+	idbridge.User
+	fresh, dirty, gone bool
+	before             idbridge.Profile // as read; nil until Profile is a copy of it
+	access             bool             // what he may do changed: his revision moves
+	claimed            bool             // a decision of this batch has him
+}
+
+func newCommit(t *tx, lead idbridge.Lead, decisions []idbridge.Decision) *commit {
+	return &commit{
+		t: t, s: t.s, lead: lead, decisions: decisions, out: make([]idbridge.Outcome, len(decisions)),
+		refused: make([]bool, len(decisions)), links: make(map[string]*linkedRow, len(decisions)),
+		users: make(map[idbridge.UserID]*userRecord, len(decisions)), w: newWriter(t, lead),
+	}
+}
+
+// do is the order of a commit.
+func (c *commit) do(ctx context.Context) error {
+	if err := c.t.mayLead(ctx, c.lead.Epoch); err != nil {
+		return err
+	}
+	if err := c.t.shareAccess(ctx); err != nil {
+		return err
+	}
+	if err := c.read(ctx); err != nil {
+		return err
+	}
+	c.admit()
+	if err := c.bid(ctx); err != nil {
+		return err
+	}
+	if err := c.number(ctx); err != nil {
+		return err
+	}
+	for i := range c.decisions {
+		if !c.refused[i] {
+			if err := c.apply(i); err != nil {
+				return err
+			}
+		}
+	}
+	if err := c.inherit(ctx); err != nil {
+		return err
+	}
+	return c.write(ctx)
+}
+
+// ofGroup tells that a decision is about a group, not about a record.
+func ofGroup(d *idbridge.Decision) bool {
+	if d.Group != nil {
+		return true
+	}
+	for i := range d.Steps {
+		if v := d.Steps[i].Verb; v == idbridge.Join || v == idbridge.Leave {
+			return true
+		}
+	}
+	return false
+}
+
+// read reads and holds every link the decisions speak of, with its user, and the users who are to be linked.
+func (c *commit) read(ctx context.Context) error {
+	ids := make([]string, 0, len(c.decisions))
+	var users []idbridge.UserID
+	for i := range c.decisions {
+		d := &c.decisions[i]
+		if !ofGroup(d) && d.ID.ID != "" {
+			ids = append(ids, pack(d.ID.ID))
+		}
+		if d.User != 0 {
+			users = append(users, d.User)
+		}
+		for k := range d.Steps {
+			if step := &d.Steps[k]; step.ID != d.ID && step.ID.ID != "" {
+				ids = append(ids, pack(step.ID.ID))
+			}
+			if d.Steps[k].User != 0 {
+				users = append(users, d.Steps[k].User)
+			}
+		}
+	}
+	// Users are held in the order of their ids, before anything of theirs: so does everybody, and nobody waits in a circle.
+	rows, err := c.t.QueryContext(ctx, c.s.locking(`SELECT `+linkColumns+`, `+userColumns+` FROM links l JOIN users u ON u.id = l.user_id
+		WHERE l.directory = $1 AND `+c.s.among("l.id", 2)+` ORDER BY u.id`, "FOR UPDATE"), c.lead.Directory, c.s.texts(ids))
+	found, err := collect(rows, err, scanLinked)
+	if err != nil {
+		return fmt.Errorf("read links: %w", err)
+	}
+	for i := range found {
+		f := &found[i]
+		c.links[f.link.ID.ID] = &linkedRow{Link: f.link}
+		if c.users[f.user.ID] == nil {
+			c.users[f.user.ID] = &userRecord{User: f.user}
+		}
+	}
+	return c.readUsers(ctx, users)
+}
+
+// readUsers reads and holds the users that came not with a link.
+func (c *commit) readUsers(ctx context.Context, ids []idbridge.UserID) error {
+	missing := ids[:0]
+	for _, id := range ids {
+		if c.users[id] == nil {
+			missing = append(missing, id)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	rows, err := c.t.QueryContext(ctx, c.s.locking(`SELECT `+userColumns+` FROM users u WHERE `+c.s.among("u.id", 1)+` ORDER BY u.id`,
+		"FOR UPDATE"), numbers(c.s, missing))
+	found, err := collect(rows, err, func(r *sql.Rows) (idbridge.User, error) { return scanUser(r) })
+	if err != nil {
+		return fmt.Errorf("read users: %w", err)
+	}
+	for i := range found {
+		c.users[found[i].ID] = &userRecord{User: found[i]}
+	}
+	return nil
+}
+
+// subject returns the link and the user a decision is about, as they are now; nil for none.
+func (c *commit) subject(d *idbridge.Decision) (*linkedRow, *userRecord) {
+	if l := c.links[d.ID.ID]; l != nil {
+		return l, c.users[l.User]
+	}
+	id := d.User
+	for i := range d.Steps {
+		if d.Steps[i].Verb == idbridge.Linking && d.Steps[i].User != 0 {
+			id = d.Steps[i].User
+		}
+	}
+	return nil, c.users[id]
+}
+
+// admit asks of every decision whether what its plan read still holds. A user is changed by one decision of a batch; a
+// second one read what the first is about to change, so it is stale.
+func (c *commit) admit() {
+	fresh := map[string]bool{}
+	for i := range c.decisions {
+		d := &c.decisions[i]
+		if ofGroup(d) {
+			continue
+		}
+		link, user := c.subject(d)
+		var now idbridge.Versions
+		var open idbridge.SentID
+		if user != nil {
+			now.User = user.Revision
+		}
+		if link != nil {
+			now.Link, open = link.Version, link.Sent
+		}
+		stale := idbridge.MayCommit(d.Read, now, open) != nil
+		stale = stale || len(d.Steps) > 0 && (user != nil && user.claimed || fresh[d.ID.ID]) || !c.sound(d, link, user)
+		if stale {
+			c.out[i].Stale, c.refused[i] = true, true
+			continue
+		}
+		if user != nil {
+			c.out[i].User = user.ID
+			user.claimed = user.claimed || len(d.Steps) > 0
+		}
+		if creates(d) {
+			fresh[d.ID.ID] = true
+		}
+	}
+}
+
+// sound tells whether a decision's steps have what they need: a link, a user, or the absence of a link.
+func (c *commit) sound(d *idbridge.Decision, link *linkedRow, user *userRecord) bool {
+	for i := range d.Steps {
+		switch d.Steps[i].Verb {
+		case idbridge.Create:
+			if link != nil {
+				return false
+			}
+		case idbridge.Linking:
+			if link != nil || user == nil {
+				return false
+			}
+		case idbridge.Update, idbridge.Suspend, idbridge.Restore, idbridge.Miss, idbridge.Purge:
+			if link == nil && !creates(d) && !linksUser(d) {
+				return false
+			}
+		case idbridge.Join, idbridge.Leave:
+		}
+	}
+	return true
+}
+
+func creates(d *idbridge.Decision) bool   { return has(d, idbridge.Create) }
+func linksUser(d *idbridge.Decision) bool { return has(d, idbridge.Linking) }
+
+func has(d *idbridge.Decision, v idbridge.Verb) bool {
+	for i := range d.Steps {
+		if d.Steps[i].Side == idbridge.StoreSide && d.Steps[i].Verb == v {
+			return true
+		}
+	}
+	return false
+}
+
+// number gives the users that will be created their ids.
+func (c *commit) number(ctx context.Context) error {
+	n := 0
+	for i := range c.decisions {
+		if !c.refused[i] && creates(&c.decisions[i]) {
+			n++
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	next, err := c.t.next(ctx, "user", n)
+	if err != nil {
+		return err
+	}
+	for i := range c.decisions {
+		if !c.refused[i] && creates(&c.decisions[i]) {
+			c.out[i].User = idbridge.UserID(next)
+			next++
+		}
+	}
+	return nil
+}

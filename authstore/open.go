@@ -1,0 +1,150 @@
+package authstore
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"github.com/idbridge/idbridge"
+)
+
+const defaultCacheSize = 20_000
+
+// Store is the memory of the bridge. It is safe for concurrent use.
+type Store struct {
+	write, read *sqlx.DB // one writer and several readers on SQLite; the same pool on PostgreSQL
+	postgres    bool
+	lock        *os.File // SQLite: the flock that keeps a second daemon out
+	schema      idbridge.Schema
+	unique      []idbridge.Attribute // of the schema, sorted
+	outward     map[string][]idbridge.Attribute
+	now         func() time.Time
+	log         *slog.Logger
+	holder      string
+	cache       *cache
+	feed        *feed
+	uses        *uses
+	stop        context.CancelFunc
+	background  sync.WaitGroup
+}
+
+// Open opens the store, migrates its schema and starts the background work. Errors: Invalid (settings), Locked (another
+// daemon has the SQLite file), Conflicting (the schema is newer than this program), Unavailable with a hint.
+func Open(ctx context.Context, c Config, o Options) (*Store, error) {
+	if faults := c.Validate(); len(faults) > 0 {
+		return nil, fmt.Errorf("open store: %w", errors.Join(faults...))
+	}
+	s := &Store{now: o.Now, log: o.Log, schema: o.Schema, outward: o.Outward, holder: o.Holder, uses: &uses{}}
+	s.fill(o)
+	var err error
+	if path, ok := strings.CutPrefix(c.URL, sqliteScheme); ok {
+		err = s.openSQLite(path)
+	} else {
+		s.postgres = true
+		err = s.openPostgres(c)
+	}
+	if err == nil {
+		err = s.start(ctx, o)
+	}
+	if err != nil {
+		return nil, fault("open store", errors.Join(err, s.closeFiles()))
+	}
+	return s, nil
+}
+
+// fill gives every option that was left out its default.
+func (s *Store) fill(o Options) {
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.schema == nil {
+		s.schema = idbridge.CoreSchema()
+	}
+	for _, a := range slices.Sorted(maps.Keys(s.schema)) {
+		if s.schema[a].Unique {
+			s.unique = append(s.unique, a)
+		}
+	}
+	if s.holder == "" {
+		host, err := os.Hostname()
+		if err != nil {
+			host = "unnamed"
+		}
+		s.holder = fmt.Sprintf("%s/%d/%s", host, os.Getpid(), rand.Text()[:8])
+	}
+	size := o.CacheSize
+	if size <= 0 {
+		size = defaultCacheSize
+	}
+	s.cache = newCache(size)
+	s.feed = newFeed()
+}
+
+// start migrates, stores the role rules and begins the background work.
+func (s *Store) start(ctx context.Context, o Options) error {
+	if err := s.migrate(ctx); err != nil {
+		return err
+	}
+	if o.RoleRules != nil {
+		if err := s.setRoleRules(ctx, o.RoleRules); err != nil {
+			return err
+		}
+	}
+	if err := s.feed.begin(ctx, s); err != nil {
+		return err
+	}
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s.stop = stop
+	s.background.Go(func() { s.flushUses(background) })
+	if s.postgres {
+		s.background.Go(func() { s.feed.run(background, s) })
+	}
+	return nil
+}
+
+// Close writes what waits in memory and closes the database. The store must not be used afterwards.
+func (s *Store) Close() error {
+	s.stop()
+	s.background.Wait()
+	return s.closeFiles()
+}
+
+func (s *Store) closeFiles() error {
+	var errs []error
+	if s.read != nil && s.read != s.write {
+		errs = append(errs, s.read.Close())
+	}
+	if s.write != nil {
+		errs = append(errs, s.write.Close())
+	}
+	if s.lock != nil {
+		errs = append(errs, s.lock.Close()) // the kernel ends the flock with the file
+	}
+	return errors.Join(errs...)
+}
+
+// Ping tells whether the database answers. Error: Unavailable.
+func (s *Store) Ping(ctx context.Context) error {
+	_, err := s.Revision(ctx)
+	return err
+}
+
+// Revision returns the number that moves with every committed change of users, links, roles and keys.
+func (s *Store) Revision(ctx context.Context) (int64, error) {
+	var n int64
+	err := s.read.QueryRowContext(ctx, `SELECT value FROM revision WHERE id = 1`).Scan(&n)
+	return n, fault("read revision", err)
+}

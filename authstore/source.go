@@ -1,0 +1,85 @@
+package authstore
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/idbridge/idbridge"
+)
+
+// Source returns what the last run left about the directory; the zero Source before the first.
+func (s *Store) Source(ctx context.Context, directory string) (idbridge.Source, error) {
+	out, err := readSource(ctx, s.read, directory)
+	return out, fault(fmt.Sprintf("read source of %q", directory), err)
+}
+
+func readSource(ctx context.Context, q queryer, directory string) (idbridge.Source, error) {
+	var out idbridge.Source
+	var cursor, server, canary, holders string
+	var complete, start int64
+	found, err := one(q.QueryRowContext(ctx, `SELECT cursor_text, server, scope, complete, runs, records, held, holders, last_start, canary
+		FROM source WHERE directory = $1`, directory),
+		&cursor, &server, &out.Scope, &complete, &out.Runs, &out.Records, &out.Held, &holders, &start, &canary)
+	if err != nil || !found {
+		return idbridge.Source{}, err
+	}
+	out.Cursor, out.Server, out.Canary = idbridge.Cursor(unpack(cursor)), unpack(server), unpack(canary)
+	out.Complete, out.LastStart = moment(complete), moment(start)
+	if err := json.Unmarshal([]byte(holders), &out.Holders); err != nil {
+		return out, fmt.Errorf("holders: %w", err)
+	}
+	return out, nil
+}
+
+func (t *tx) putSource(ctx context.Context, directory string, src *idbridge.Source) error {
+	holders, err := json.Marshal(src.Holders) // maps marshal with sorted keys
+	if err != nil {
+		return fmt.Errorf("holders: %w", err)
+	}
+	b := newBatch(putRows, "source", "directory", `cursor_text server scope complete:n runs:n records:n held holders last_start:n canary`)
+	b.add(directory, pack(string(src.Cursor)), pack(src.Server), src.Scope, micros(src.Complete), int64(src.Runs), int64(src.Records),
+		src.Held, string(holders), micros(src.LastStart), pack(src.Canary))
+	return t.flush(ctx, b)
+}
+
+// Population returns the numbers that guards compare with.
+func (s *Store) Population(ctx context.Context, directory string) (idbridge.Population, error) {
+	out, err := readPopulation(ctx, s.read, directory)
+	return out, fault(fmt.Sprintf("count population of %q", directory), err)
+}
+
+func readPopulation(ctx context.Context, q queryer, directory string) (idbridge.Population, error) {
+	var out idbridge.Population
+	row := q.QueryRowContext(ctx, `SELECT COUNT(*) FROM links WHERE directory = $1 AND state <> 'missing'`, directory)
+	if err := row.Scan(&out.Links); err != nil {
+		return out, err //nolint:wrapcheck // the caller names the operation
+	}
+	rows, err := q.QueryContext(ctx, `SELECT DISTINCT g.user_id`+adminsWhere+` ORDER BY g.user_id`)
+	out.AdminIDs, err = collect(rows, err, scanUserID)
+	out.Admins = len(out.AdminIDs)
+	return out, err
+}
+
+// Status returns what a person wants to see about a directory: its source, its population and what waits, in one snapshot.
+func (s *Store) Status(ctx context.Context, directory string) (idbridge.Source, idbridge.Population, StatusCounts, error) {
+	var src idbridge.Source
+	var pop idbridge.Population
+	var n StatusCounts
+	err := s.view(ctx, fmt.Sprintf("read status of %q", directory), func(q queryer) (err error) {
+		if src, err = readSource(ctx, q, directory); err != nil {
+			return err
+		}
+		if pop, err = readPopulation(ctx, q, directory); err != nil {
+			return err
+		}
+		return q.QueryRowContext(ctx, `SELECT
+			(SELECT COUNT(*) FROM (SELECT DISTINCT id, CASE WHEN id = '' THEN locator ELSE '' END AS place FROM quarantine WHERE directory = $1) AS q),
+			(SELECT COUNT(*) FROM conflicts WHERE directory = $1 AND closed = 0),
+			(SELECT COUNT(*) FROM plans WHERE directory = $1 AND state = 'held'),
+			(SELECT COUNT(*) FROM outbox WHERE directory = $1),
+			(SELECT COUNT(*) FROM sent WHERE directory = $1 AND state = 'in doubt')`, directory).
+			Scan(&n.Quarantined, &n.Conflicts, &n.Held, &n.Pending, &n.InDoubt)
+	})
+	return src, pop, n, err
+}

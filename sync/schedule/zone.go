@@ -60,7 +60,8 @@ func (s Spec) multiple(t time.Time) time.Time {
 // them or, when the clock jumps over them, to the jump.
 func (s Spec) nextWall(t time.Time) time.Time {
 	reached := digits(t)
-	start, end := t.ZoneBounds()
+	start, _ := t.ZoneBounds()
+	end := stretch(t)
 	if !start.IsZero() {
 		if before := digits(start.Add(-1)).Add(1); before.After(reached) {
 			reached = before.Add(-1)
@@ -79,7 +80,7 @@ func (s Spec) nextWall(t time.Time) time.Time {
 			return at
 		}
 		t = end.In(s.zone)
-		_, end = t.ZoneBounds()
+		end = stretch(t)
 	}
 	return time.Time{}
 }
@@ -87,7 +88,7 @@ func (s Spec) nextWall(t time.Time) time.Time {
 // nextReal follows real time: each stretch between two changes of the clock is asked for itself.
 func (s Spec) nextReal(t time.Time) time.Time {
 	for range maxZones {
-		_, end := t.ZoneBounds()
+		end := stretch(t)
 		next := s.ask(digits(t))
 		if next.IsZero() {
 			return time.Time{}
@@ -103,6 +104,16 @@ func (s Spec) nextReal(t time.Time) time.Time {
 		}
 	}
 	return time.Time{}
+}
+
+// stretch returns a moment after t up to which the offset stays, zero for ever. In years after 2037 ZoneBounds (Go 1.26)
+// gives the last day of a leap year an end that has passed; three days on it is right again.
+func stretch(t time.Time) time.Time {
+	_, end := t.ZoneBounds()
+	if !end.IsZero() && !end.After(t) {
+		return t.Add(72 * time.Hour)
+	}
+	return end
 }
 
 // ask is the parser's Next over digits.

@@ -60,6 +60,7 @@ type Mark struct {
 	Digest    Digest
 	State     LinkState
 	Sightings int
+	Version   int64 // Link.Version before the directory is read; 0: not known
 }
 
 // Subject is all that the store knows about one record when its steps are decided.

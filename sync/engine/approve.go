@@ -164,38 +164,40 @@ func (r *pass) decideAnew(ctx context.Context, batch []idbridge.Decision) error 
 	if len(batch) == 0 {
 		return nil
 	}
-	ids := make([]idbridge.ExternalID, len(batch))
-	for i := range batch {
-		ids[i] = batch[i].ID
-	}
-	records := map[idbridge.ExternalID]idbridge.Record{}
-	for part := range slices.Chunk(ids, fetchBatch) {
-		some, err := r.session.Fetch(ctx, part)
+	var todo []shown
+	var subjects []idbridge.Subject
+	var wanted []*idbridge.Decision
+	for part := range slices.Chunk(batch, fetchBatch) {
+		byID := make(map[idbridge.ExternalID]*idbridge.Decision, len(part))
+		ids := make([]idbridge.ExternalID, len(part))
+		for i := range part {
+			ids[i], byID[part[i].ID] = part[i].ID, &part[i]
+		}
+		l, err := r.lookUp(ctx, ids, nil)
 		if err != nil {
-			return fmt.Errorf("read %d records of %q: %w", len(part), r.name, err)
+			return err
 		}
-		for id, rec := range some {
-			records[id] = rec
+		for i := range l.absent {
+			todo = append(todo, approvedAbsent(byID[l.absent[i].ID]))
+			wanted = append(wanted, byID[l.absent[i].ID])
 		}
-	}
-	todo := make([]shown, len(batch))
-	for i := range batch {
-		todo[i] = r.approvedView(&batch[i], records)
-	}
-	subjects, err := r.subjects(ctx, todo)
-	if err != nil {
-		return err
-	}
-	for i := range todo { // whoever of this plan lets a value go was looked at when it was made
-		for _, id := range batch[i].Tied {
-			todo[i].observed.Yields = append(todo[i].observed.Yields, plan.Yield{Link: id})
+		subjects = append(subjects, l.absent...)
+		for i := range l.batch {
+			d := byID[l.batch[i].id]
+			approvedView(d, &l.batch[i])
+			todo, wanted = append(todo, l.batch[i]), append(wanted, d)
+		}
+		subjects = append(subjects, l.subjects...)
+		for _, id := range l.moved {
+			r.row.Counts.Seen++
+			r.staleApproved(byID[id], true)
 		}
 	}
 	for i, d := range r.decideEach(todo, subjects) {
 		r.row.Counts.Seen += int(bit(d.present))
-		left, stale := asApproved(r.p.Schema, &batch[i], &d.Decision)
+		left, stale := asApproved(r.p.Schema, wanted[i], &d.Decision)
 		if stale {
-			r.staleApproved(&batch[i], d.present && left.Empty())
+			r.staleApproved(wanted[i], d.present && left.Empty())
 		}
 		d.Decision = left
 		if stale && left.Empty() {
@@ -208,21 +210,23 @@ func (r *pass) decideAnew(ctx context.Context, batch []idbridge.Decision) error 
 	return nil
 }
 
-// approvedView makes an observation of a record for a decision that was approved. Absence that was proved then stays
-// proved unless the record is there now.
-func (r *pass) approvedView(d *idbridge.Decision, records map[idbridge.ExternalID]idbridge.Record) shown {
-	rec, ok := records[d.ID]
-	if !ok {
-		one := shown{id: d.ID}
-		switch {
-		case d.Proof != nil && d.Proof.Feed == plan.Tombstone:
-			one.observed.Gone = idbridge.Deleted
-		case d.Proof != nil:
-			one.observed.Absent = d.Proof
-		}
-		return one
+// approvedAbsent makes an observation of a record that is not there, for a decision that was approved: absence that was
+// proved then stays proved.
+func approvedAbsent(d *idbridge.Decision) shown {
+	one := shown{id: d.ID}
+	switch {
+	case d.Proof != nil && d.Proof.Feed == plan.Tombstone:
+		one.observed.Gone = idbridge.Deleted
+	case d.Proof != nil:
+		one.observed.Absent = d.Proof
 	}
-	one := r.fetched(rec, authorOf(d))
+	return one
+}
+
+// approvedView completes an observation for a decision that was approved: what it touches is known, and whoever lets a
+// unique value go in this plan was looked at when it was made.
+func approvedView(d *idbridge.Decision, one *shown) {
+	one.observed.Author = authorOf(d)
 	for i := range d.Steps {
 		one.touched = append(one.touched, d.Steps[i].After.Attributes()...)
 		one.touched = append(one.touched, d.Steps[i].Before.Attributes()...)
@@ -231,7 +235,9 @@ func (r *pass) approvedView(d *idbridge.Decision, records map[idbridge.ExternalI
 	for i := range d.Conflicts {
 		one.touched = append(one.touched, d.Conflicts[i].Attribute)
 	}
-	return one
+	for _, id := range d.Tied {
+		one.observed.Yields = append(one.observed.Yields, plan.Yield{Link: id})
+	}
 }
 
 // staleApproved names a decision of which a part, or everything, was left out.

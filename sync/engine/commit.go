@@ -220,7 +220,7 @@ func (r *pass) stale(d *decided) {
 		r.row.Counts.Stale++
 		return
 	}
-	r.look(d.ID, attempt{phase: d.Phase(), pending: true, present: d.present, name: d.Name, author: authorOf(&d.Decision)})
+	r.look(d.ID, attempt{phase: d.Phase(), pending: !d.counted, present: d.present, name: d.Name, author: authorOf(&d.Decision)})
 }
 
 // look has a record decided again at the end of the run.
@@ -288,9 +288,13 @@ func (r *pass) lookAgain(ctx context.Context) error {
 }
 
 func (r *pass) lookAgainAt(ctx context.Context, ids []idbridge.ExternalID, round map[idbridge.ExternalID]attempt) error {
-	records, err := r.session.Fetch(ctx, ids)
+	authors := make(map[idbridge.ExternalID]string, len(ids))
+	for _, id := range ids {
+		authors[id] = round[id].author
+	}
+	l, err := r.lookUp(ctx, ids, authors)
 	if err != nil {
-		if ctx.Err() != nil {
+		if ends(ctx, err) && ctx.Err() != nil {
 			return err
 		}
 		for _, id := range ids { // unknown, not gone: the next run looks again
@@ -298,47 +302,26 @@ func (r *pass) lookAgainAt(ctx context.Context, ids []idbridge.ExternalID, round
 		}
 		return nil
 	}
-	var batch []shown
-	for _, id := range ids {
-		rec, ok := records[id]
-		if !ok {
-			r.giveUp(id, round[id]) // one sighting is no proof
-			continue
-		}
-		batch = append(batch, r.fetched(rec, round[id].author))
+	for i := range l.absent {
+		r.giveUp(l.absent[i].ID, round[l.absent[i].ID])
 	}
-	return r.decideAgain(ctx, batch, round)
+	for _, id := range l.moved {
+		r.look(id, round[id])
+	}
+	return r.decideAgain(ctx, &l, round)
 }
 
-// fetched makes an observation of a record that was read by id.
-func (r *pass) fetched(rec idbridge.Record, author string) shown {
-	return shown{
-		id: rec.ID, fetched: true,
-		observed: plan.Observed{
-			Record: &rec, Digest: r.digester.Record(&rec), Unknown: r.unknown, Author: author, Pushed: r.o.Kind == idbridge.PushRun,
-		},
-	}
-}
-
-// decideAgain decides about fetched records and commits what is no harsher than what was decided before.
-func (r *pass) decideAgain(ctx context.Context, batch []shown, round map[idbridge.ExternalID]attempt) error {
-	if len(batch) == 0 {
-		return nil
-	}
-	list, err := r.decide(ctx, batch)
-	if err != nil {
-		return err
-	}
+// decideAgain decides about records that were looked up and commits what is no harsher than what was decided before.
+func (r *pass) decideAgain(ctx context.Context, l *lookup, round map[idbridge.ExternalID]attempt) error {
 	var todo []decided
-	for i := range list {
-		d, a := list[i], round[list[i].ID]
+	for _, d := range r.decideEach(l.batch, l.subjects) {
+		a := round[d.ID]
 		part, ok := plan.Allowed(r.header, d.Decision)
 		if !ok || d.Phase() > a.phase {
 			r.giveUp(d.ID, a)
 			continue
 		}
-		d.Decision = part
-		d.counted = !a.pending
+		d.Decision, d.counted = part, !a.pending
 		if d.Empty() {
 			r.situation(&d)
 			continue

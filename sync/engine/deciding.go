@@ -27,16 +27,6 @@ type decided struct {
 	counted bool // its situation stands already; only effects count
 }
 
-// decide asks the store what it knows about the records and the plan what follows, in one round trip. The decisions come
-// in the order asked.
-func (r *pass) decide(ctx context.Context, batch []shown) ([]decided, error) {
-	subjects, err := r.subjects(ctx, batch)
-	if err != nil {
-		return nil, err
-	}
-	return r.decideEach(batch, subjects), nil
-}
-
 // subjects reads what the store knows about the records.
 func (r *pass) subjects(ctx context.Context, batch []shown) ([]idbridge.Subject, error) {
 	ids := make([]idbridge.ExternalID, len(batch))

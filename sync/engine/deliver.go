@@ -18,8 +18,8 @@ type flight struct {
 	err     error
 }
 
-// deliver puts recorded steps on the wire, settles them, and looks at the records that came back: what is settled in
-// every respect gets its digest, so that the next run need not decide it.
+// deliver puts recorded steps on the wire, settles them, and looks at the records once more: what is settled in every
+// respect gets its digest, so that the next run need not decide it.
 func (r *pass) deliver(ctx context.Context, flights []flight) error {
 	r.fly(ctx, flights)
 	if err := failpoint.Hit("engine.applied.after"); err != nil {
@@ -31,36 +31,34 @@ func (r *pass) deliver(ctx context.Context, flights []flight) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	var batch []shown
-	round := map[idbridge.ExternalID]attempt{}
+	var ids []idbridge.ExternalID
 	for i := range flights {
-		f := &flights[i]
-		if ending(f.err) != endSettled || f.record.ID != f.step.ID || f.record.Profile == nil {
-			continue
+		if f := &flights[i]; ending(f.err) == endSettled && f.decided != nil {
+			ids = append(ids, f.step.ID)
 		}
-		batch = append(batch, r.fetched(f.record, f.step.Author))
-		round[f.step.ID] = attempt{phase: idbridge.PhaseGive, present: true}
 	}
-	return r.confirm(ctx, batch, round)
+	return r.confirm(ctx, ids)
 }
 
 // confirm decides about records that have just been written. If more is to be written by now, that waits for the end of
 // the run.
-func (r *pass) confirm(ctx context.Context, batch []shown, round map[idbridge.ExternalID]attempt) error {
-	if len(batch) == 0 {
+func (r *pass) confirm(ctx context.Context, ids []idbridge.ExternalID) error {
+	if len(ids) == 0 {
 		return nil
 	}
-	list, err := r.decide(ctx, batch)
+	l, err := r.lookUp(ctx, ids, nil)
 	if err != nil {
-		return err
+		if ends(ctx, err) && ctx.Err() != nil {
+			return err
+		}
+		return nil // they keep no digest, and the next run decides about them
 	}
 	var todo []decided
-	for i := range list {
-		d := list[i]
+	for _, d := range r.decideEach(l.batch, l.subjects) {
 		switch {
 		case d.Empty():
 		case d.DirectoryStep() != nil, d.Phase() > idbridge.PhaseGive, r.header.Held():
-			r.look(d.ID, round[d.ID])
+			r.look(d.ID, attempt{phase: idbridge.PhaseGive, present: true, name: d.Name})
 		default:
 			d.counted = true
 			todo = append(todo, d)

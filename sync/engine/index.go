@@ -7,8 +7,8 @@ import (
 )
 
 // index is what a run keeps in memory about every record: who is linked, what he showed when he was last settled, and
-// whether this listing showed him. An entry takes 34 bytes and 5 to 11 more for its place, so that a million links fit
-// into 45 MB.
+// whether this listing showed him. An entry takes 38 bytes and 5 to 11 more for its place, so that a million links fit
+// into 49 MB.
 //
 // A key is the id itself when it is a UUID in its canonical spelling, which can be spelled out again; any other id is
 // hashed, and a second look at the marks tells its spelling.
@@ -23,19 +23,21 @@ type index struct {
 type entry struct {
 	key       [16]byte
 	digest    idbridge.Digest
-	flags     uint8
+	flags     uint16
 	sightings uint8
+	version   uint16 // the lower bits of Link.Version before the directory was read
 }
 
 const (
-	flagLinked  = 1 << iota // a link exists; otherwise the record is new in this listing
-	flagSeen                // shown in this listing
-	flagStaged              // waits in the spool to be decided
-	flagTwice               // shown by two records: none of them is used
-	flagHashed              // the key is a hash
-	flagMissing             // the link's state is missing
-	flagGone                // the directory itself said that it is gone
-	flagChanged             // was staged in this run
+	flagLinked  = uint16(1) << iota // a link exists; otherwise the record is new in this listing
+	flagSeen                        // shown in this listing
+	flagStaged                      // waits in the spool to be decided
+	flagTwice                       // shown by two records: none of them is used
+	flagHashed                      // the key is a hash
+	flagMissing                     // the link's state is missing
+	flagGone                        // the directory itself said that it is gone
+	flagChanged                     // was staged in this run
+	flagVersion                     // version says something
 )
 
 const chunkSize = 1 << 12
@@ -89,7 +91,7 @@ func newChunk(count int) []entry {
 }
 
 // place returns the slot that holds the key, or the free one where it belongs.
-func (x *index) place(key [16]byte, flags uint8) uint64 {
+func (x *index) place(key [16]byte, flags uint16) uint64 {
 	mask := uint64(len(x.slots) - 1)
 	at := maphash.Bytes(x.seed, key[:]) & mask
 	for x.slots[at] != 0 {
@@ -111,7 +113,7 @@ func (x *index) grow() {
 }
 
 // key returns the entry key of an id.
-func (x *index) key(id string) ([16]byte, uint8) {
+func (x *index) key(id string) ([16]byte, uint16) {
 	if key, ok := parseUUID(id); ok {
 		return key, 0
 	}
@@ -129,7 +131,7 @@ func (e *entry) spelled() (string, bool) {
 	return spellUUID(e.key), true
 }
 
-func (e *entry) is(flag uint8) bool { return e.flags&flag != 0 }
+func (e *entry) is(flag uint16) bool { return e.flags&flag != 0 }
 
 // load takes over what the store remembers of one link.
 func (x *index) load(m idbridge.Mark) {
@@ -137,9 +139,22 @@ func (x *index) load(m idbridge.Mark) {
 	e.digest = m.Digest
 	e.flags |= flagLinked
 	e.sightings = uint8(min(m.Sightings, 255)) //nolint:gosec // bounded
+	e.version = uint16(m.Version)              //nolint:gosec // the lower bits are meant
+	if m.Version != 0 {
+		e.flags |= flagVersion
+	}
 	if m.State == idbridge.LinkMissing {
 		e.flags |= flagMissing
 	}
+}
+
+// moved tells that the link is not what it was before the directory was read: what was observed may be older than what the
+// link remembers now, and nothing may be decided from the two together.
+func (e *entry) moved(l *idbridge.Link) bool {
+	if l == nil {
+		return e.is(flagLinked)
+	}
+	return !e.is(flagLinked) || e.is(flagVersion) && e.version != uint16(l.Version) //nolint:gosec // the lower bits are meant
 }
 
 // settled tells that a record with this digest needs no decision.

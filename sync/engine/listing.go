@@ -163,7 +163,7 @@ func (r *pass) decideMissing(ctx context.Context, o *observer) error {
 			batch[i] = shown{id: id, observed: plan.Observed{Absent: &proof, Unknown: r.unknown}}
 		}
 		ids = ids[:0]
-		return r.decideBatch(ctx, nil, batch)
+		return r.decideBatch(ctx, o, batch)
 	}
 	hashed := false
 	for n := range uint32(o.index.count) { //nolint:gosec // bounded by memory

@@ -71,29 +71,19 @@ func (r *pass) push(ctx context.Context, edits []idbridge.Edit) error {
 
 // decideFetched reads some records by id, decides about them and puts the decisions aside.
 func (r *pass) decideFetched(ctx context.Context, ids []idbridge.ExternalID, authors map[idbridge.ExternalID]string) error {
-	records, err := r.session.Fetch(ctx, ids)
-	if err != nil {
-		return fmt.Errorf("read %d records of %q: %w", len(ids), r.name, err)
-	}
-	var batch []shown
-	for _, id := range ids {
-		rec, ok := records[id]
-		if !ok {
-			r.say("%s is not there", id)
-			continue
-		}
-		r.row.Counts.Seen++
-		batch = append(batch, r.fetched(rec, authors[id]))
-	}
-	if len(batch) == 0 {
-		return nil
-	}
-	list, err := r.decide(ctx, batch)
+	l, err := r.lookUp(ctx, ids, authors)
 	if err != nil {
 		return err
 	}
-	for i := range list {
-		if err := r.keep(&list[i]); err != nil {
+	r.row.Counts.Seen += len(l.batch) + len(l.moved)
+	for i := range l.absent {
+		r.say("%s is not there", l.absent[i].ID)
+	}
+	for _, id := range l.moved {
+		r.look(id, attempt{phase: idbridge.PhaseGive, pending: true, present: true, author: authors[id]})
+	}
+	for _, d := range r.decideEach(l.batch, l.subjects) {
+		if err := r.keep(&d); err != nil {
 			return err
 		}
 	}

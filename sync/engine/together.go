@@ -14,14 +14,15 @@ const maxHolders = 200
 
 // decideTogether decides about a batch. Where a record wants a unique value that another one holds, the other record is
 // read: if it lets the value go in this run too, it is decided in the same batch and before the record that wants it, so
-// that two people who swap their addresses need no second run. o is nil where nobody can want anything.
+// that two people who swap their addresses need no second run.
 func (r *pass) decideTogether(ctx context.Context, o *observer, batch []shown) ([]decided, error) {
 	subjects, err := r.subjects(ctx, batch)
 	if err != nil {
 		return nil, err
 	}
+	batch, subjects = r.withoutMoved(o, batch, subjects)
 	looked := map[idbridge.ExternalID]*plan.Observed{}
-	for o != nil && len(looked) < maxHolders {
+	for len(looked) < maxHolders {
 		wanted := r.wanted(o, subjects, looked)
 		if len(wanted) == 0 {
 			break
@@ -37,6 +38,7 @@ func (r *pass) decideTogether(ctx context.Context, o *observer, batch []shown) (
 		if err != nil {
 			return nil, err
 		}
+		pulled, more = r.withoutMoved(o, pulled, more)
 		batch, subjects = append(pulled, batch...), append(more, subjects...)
 	}
 	r.yield(o, batch, subjects, looked)
@@ -94,9 +96,6 @@ func (r *pass) pull(ctx context.Context, o *observer, wanted []idbridge.External
 
 // yield tells each record which holders let their value go.
 func (r *pass) yield(o *observer, batch []shown, subjects []idbridge.Subject, looked map[idbridge.ExternalID]*plan.Observed) {
-	if o == nil {
-		return
-	}
 	for i := range subjects {
 		for _, h := range subjects[i].Holders {
 			if h.Link.ID == "" || h.Link.Directory != r.name || h.User == 0 {
@@ -111,4 +110,20 @@ func (r *pass) yield(o *observer, batch []shown, subjects []idbridge.Subject, lo
 			}
 		}
 	}
+}
+
+// withoutMoved leaves out the records whose links moved since the directory was read: what was observed may be older than
+// the base. Those that are there are looked at again at the end of the run.
+func (r *pass) withoutMoved(o *observer, batch []shown, subjects []idbridge.Subject) ([]shown, []idbridge.Subject) {
+	keptBatch, keptSubjects := batch[:0], subjects[:0]
+	for i := range batch {
+		if e := o.index.find(batch[i].id.ID); e != nil && !e.moved(subjects[i].Link) {
+			keptBatch, keptSubjects = append(keptBatch, batch[i]), append(keptSubjects, subjects[i])
+			continue
+		}
+		if ob := &batch[i].observed; ob.Record != nil || ob.Unusable != "" {
+			r.look(batch[i].id, attempt{phase: idbridge.PhaseGive, pending: true, present: true})
+		}
+	}
+	return keptBatch, keptSubjects
 }

@@ -1,0 +1,220 @@
+package engine_test
+
+import (
+	"context"
+	"slices"
+
+	"github.com/idbridge/idbridge"
+)
+
+// Commit does what authstore does in one transaction.
+func (v *view) Commit(_ context.Context, lead idbridge.Lead, decisions []idbridge.Decision) ([]idbridge.Outcome, error) {
+	v.pause()
+	if err := idbridge.MayLead(lead.Epoch, v.epoch); err != nil {
+		return nil, err
+	}
+	out := make([]idbridge.Outcome, len(decisions))
+	for i := range decisions {
+		out[i] = v.commit(lead, &decisions[i])
+	}
+	return out, nil
+}
+
+func (v *view) commit(lead idbridge.Lead, d *idbridge.Decision) (o idbridge.Outcome) {
+	if d.Group != nil || len(d.Steps) > 0 && (d.Steps[0].Verb == idbridge.Join || d.Steps[0].Verb == idbridge.Leave) {
+		v.commitGroup(d)
+		return o
+	}
+	var now idbridge.Versions
+	var open idbridge.SentID
+	l := v.links[d.ID.ID]
+	if l != nil {
+		now.Link, open = l.Version, l.Sent
+	}
+	if u := v.users[d.User]; u != nil {
+		now.User = u.Revision
+	}
+	if idbridge.MayCommit(d.Read, now, open) != nil {
+		o.Stale = true
+		return o
+	}
+	if v.commits != nil {
+		v.commits(d)
+	}
+	for i := range d.Steps {
+		if s := &d.Steps[i]; s.Side == idbridge.StoreSide {
+			if !v.make(d, s, &o) {
+				return o
+			}
+			if l == nil {
+				l = v.links[d.ID.ID]
+			}
+		}
+	}
+	v.list(d)
+	if l = v.links[d.ID.ID]; l == nil {
+		return o
+	}
+	o.User = l.User
+	v.remember(l, d)
+	for i := range d.Steps {
+		if s := &d.Steps[i]; s.Side == idbridge.DirectorySide {
+			v.lastSent++
+			o.Sent = v.lastSent
+			v.sent = append(v.sent, &sentRow{
+				Sent: idbridge.Sent{ID: o.Sent, Run: lead.Run, Step: *s}, link: d.ID.ID, revision: v.users[l.User].Revision,
+			})
+			l.Sent, l.Digest = o.Sent, idbridge.Digest{}
+		}
+	}
+	return o
+}
+
+// make makes one store step; false when the decision as a whole was not possible.
+func (v *view) make(d *idbridge.Decision, s *idbridge.Step, o *idbridge.Outcome) bool {
+	l := v.links[s.ID.ID]
+	switch s.Verb {
+	case idbridge.Create:
+		v.lastUser++
+		u := &idbridge.User{ID: v.lastUser, Kind: idbridge.Person, Profile: s.After.Clone(), Revision: 1, Created: v.now, Updated: v.now}
+		v.users[u.ID] = u
+		v.links[s.ID.ID] = &idbridge.Link{ID: s.ID, User: u.ID, State: idbridge.LinkActive, Since: v.now}
+		o.User = u.ID
+		v.grantMember(s.ID.ID, u.ID)
+	case idbridge.Linking:
+		v.links[s.ID.ID] = &idbridge.Link{ID: s.ID, User: s.User, State: idbridge.LinkActive, Since: v.now}
+		v.update(v.users[s.User], s.After)
+		v.users[s.User].Revision++
+		v.grantMember(s.ID.ID, s.User)
+	case idbridge.Update:
+		u := v.users[s.User]
+		if u == nil {
+			u = v.users[d.User]
+		}
+		v.update(u, s.After)
+	case idbridge.Suspend, idbridge.Restore:
+		l.State, l.Since = s.State, v.now
+		v.users[l.User].Revision++
+	case idbridge.Miss:
+		if l.Sightings == 0 {
+			l.Since = v.now
+		}
+	case idbridge.Purge:
+		delete(v.users, l.User)
+		delete(v.links, s.ID.ID)
+		v.tombstones[s.ID.ID] = true
+	case idbridge.Join, idbridge.Leave:
+	}
+	return true
+}
+
+func (v *view) update(u *idbridge.User, after idbridge.Profile) {
+	if len(after) == 0 {
+		return
+	}
+	u.Profile = u.Profile.Clone()
+	for a, x := range after {
+		if len(x) == 0 {
+			delete(u.Profile, a)
+		} else {
+			u.Profile[a] = x
+		}
+	}
+	u.Revision++
+}
+
+// remember writes what a decision says about the link.
+func (v *view) remember(l *idbridge.Link, d *idbridge.Decision) {
+	before := *l
+	l.Base = merged(l.Base, d.Base)
+	if d.Seen != (idbridge.Observation{}) {
+		l.Locator, l.Seen, l.Order, l.Digest, l.Sightings = d.Seen.Locator, d.Seen.Version, d.Seen.Order, d.Seen.Digest, d.Seen.Sightings
+	}
+	for i := range d.Conflicts {
+		v.open(&d.Conflicts[i])
+	}
+	for _, id := range d.Closed {
+		for i := range v.conflicts {
+			if v.conflicts[i].ID == id {
+				v.conflicts[i].Closed, v.conflicts[i].By = v.now, "equality"
+			}
+		}
+	}
+	if len(d.Base) > 0 || before.Digest != l.Digest || before.Locator != l.Locator || before.Sightings != l.Sightings ||
+		before.State != l.State || len(d.Conflicts) > 0 || len(d.Closed) > 0 || len(d.Steps) > 0 {
+		l.Version++
+	}
+}
+
+func (v *view) open(c *idbridge.Conflict) {
+	row := *c
+	if row.ID == 0 {
+		row.ID = idbridge.ConflictID(len(v.conflicts) + 1)
+		v.conflicts = append(v.conflicts, row)
+		return
+	}
+	v.conflicts[row.ID-1] = row
+}
+
+func (v *view) list(d *idbridge.Decision) {
+	if d.Listed {
+		return
+	}
+	rows := slices.Clone(d.Withheld)
+	if d.Unusable != "" {
+		rows = append(rows, idbridge.Withheld{Why: d.Unusable})
+	}
+	if len(rows) == 0 {
+		delete(v.quarantine, d.ID.ID)
+		return
+	}
+	v.quarantine[d.ID.ID] = rows
+}
+
+func (v *view) commitGroup(d *idbridge.Decision) {
+	g := v.groups[d.ID.ID]
+	if g == nil {
+		g = &groupRow{Group: idbridge.Group{ID: d.ID, Name: d.Name}, members: map[string]bool{}}
+		v.groups[d.ID.ID] = g
+	}
+	for i := range d.Steps {
+		s := &d.Steps[i]
+		if s.Verb == idbridge.Join {
+			g.members[s.ID.ID] = true
+		} else {
+			delete(g.members, s.ID.ID)
+		}
+		l := v.links[s.ID.ID]
+		if l == nil {
+			continue
+		}
+		for _, x := range s.Grants {
+			key := grantKey{l.User, x.Role, d.ID.ID}
+			if s.Verb == idbridge.Join {
+				v.grants[key] = true
+			} else {
+				delete(v.grants, key)
+			}
+		}
+	}
+	if d.Group != nil {
+		g.Name, g.Digest = d.Group.Name, d.Group.Digest
+		if d.Group.Digest.IsZero() && d.Group.Members == 0 {
+			delete(v.groups, d.ID.ID)
+		}
+	}
+}
+
+// grantMember gives a new link's user the grants that his memberships bring.
+func (v *view) grantMember(record string, u idbridge.UserID) {
+	for id, g := range v.groups {
+		if !g.members[record] {
+			continue
+		}
+		for _, rule := range v.policy.Roles {
+			if rule.Group == g.Name {
+				v.grants[grantKey{u, rule.Role, id}] = true
+			}
+		}
+	}
+}

@@ -168,7 +168,8 @@ func (c *conn) interrupted(ctx context.Context) *Result {
 
 // over tells whether the server's own size limit is reached; the root identity has none.
 func (c *conn) over(sent int) bool {
-	return c.s.sizeLimit > 0 && sent >= c.s.sizeLimit && (c.who == "" || c.who != c.s.db.root)
+	limit := int(c.s.sizeLimit.Load())
+	return limit > 0 && sent >= limit && (c.who == "" || c.who != c.s.db.root)
 }
 
 type found struct {

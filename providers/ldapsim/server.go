@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -26,7 +27,7 @@ type Config struct {
 type Server struct {
 	db        *database
 	desk      *desk
-	sizeLimit int
+	sizeLimit atomic.Int64
 	cert      certificate
 	tls       *tls.Config
 	ctx       context.Context //nolint:containedctx // the life of the server, not of a call
@@ -44,7 +45,8 @@ func Start(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{db: d, desk: &desk{schema: d.schema}, sizeLimit: cfg.SizeLimit, conns: map[net.Conn]bool{}}
+	s := &Server{db: d, desk: &desk{schema: d.schema}, conns: map[net.Conn]bool{}}
+	s.SetSizeLimit(cfg.SizeLimit)
 	if s.cert, err = newCertificate(); err != nil {
 		return nil, fmt.Errorf("make a certificate: %w", err)
 	}
@@ -122,6 +124,9 @@ func (s *Server) Count(op Op) int {
 	}
 	return sum
 }
+
+// SetSizeLimit changes Config.SizeLimit, from the next entry on.
+func (s *Server) SetSizeLimit(entries int) { s.sizeLimit.Store(int64(entries)) }
 
 // Close ends every connection and waits for all goroutines.
 func (s *Server) Close() error {

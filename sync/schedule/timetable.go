@@ -155,7 +155,7 @@ func (t *timetable) ended(job Job, how outcome, now time.Time) {
 		t.failures++
 		t.pause = now.Add(pauseAfter(t.failures))
 		if job.Author == ByAbsence {
-			t.ask(t.pause) // a new slot: the store holds the old one
+			t.ask(now.Add(max(firstPause, pauseAfter(t.failures)))) // a new slot: the store holds the old one
 		}
 	}
 }

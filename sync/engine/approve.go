@@ -80,6 +80,7 @@ func (r *pass) apply(ctx context.Context, approved *idbridge.Plan, by string) (*
 	if err := r.decideApproved(ctx, approved.Hash); err != nil {
 		return nil, err
 	}
+	r.tally.Unchanged(approved.Counts.Seen) // the listing that the plan rests on showed them
 	err = r.ask(ctx, plan.Facts{
 		Complete: true, Proof: approved.Proof, First: r.source.Runs == 0, Records: r.source.Records,
 		Scope: r.p.Scope, Known: r.p.Scope,

@@ -16,9 +16,10 @@ func (r *pass) situation(d *decided) {
 		c.Purged++
 		return
 	case idbridge.Suspended:
-		if d.present {
+		switch {
+		case d.present:
 			c.Inactive++
-		} else {
+		case len(d.Steps) > 0: // otherwise he has been for a while
 			c.Suspended++
 		}
 		return

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"iter"
 	"log/slog"
 	"time"
 
@@ -53,7 +54,15 @@ type RunOptions struct {
 	Author string                // schedule, cli, or a user's name
 	Epoch  int64                 // of the lease under which the run works
 	DryRun bool                  // make and keep the plan, change nothing else
+	Watch  watcher               // shown the plan before its first effect; nil: nobody watches
 	Only   []idbridge.ExternalID // these records alone, fetched by id; nothing follows from absence
+}
+
+// watcher is shown what a run is about to do, after the guards have spoken and before the first effect.
+type watcher interface {
+	// Planned may read as many of the decisions that change something as it likes; they are valid until it returns. An error
+	// ends the run before any effect.
+	Planned(p idbridge.Plan, decisions iter.Seq2[idbridge.Decision, error]) error
 }
 
 // Stage is where a run is.

@@ -26,23 +26,24 @@ type pass struct {
 	source  idbridge.Source
 	report  *Report
 
-	digester *idbridge.Digester
-	claims   *claims
-	unknown  []idbridge.Attribute // what nobody could read in this run
-	header   idbridge.Plan        // with the verdicts; zero when no guard was asked
-	phases   [idbridge.Phases]spool
-	tally    *plan.Tally
-	spoiled  map[string]bool // groups of which a part was not committed: their digest must not move
-	again    map[idbridge.ExternalID]attempt
-	leftover map[idbridge.ExternalID]bool // left to the next run
-	names    map[string]string            // shared texts of the spool
-	decided  int
-	nameless int // records without an id: nobody can be quarantined for them, so they are only counted and named
-	written  int // directory steps on their way or done
-	failed   int // of those, how many the directory did not take
-	maxFail  int
-	stopped  error // why nothing more is written to the directory
-	buf      []byte
+	digester  *idbridge.Digester
+	claims    *claims
+	unknown   []idbridge.Attribute // what nobody could read in this run
+	header    idbridge.Plan        // with the verdicts; zero when no guard was asked
+	phases    [idbridge.Phases]spool
+	tally     *plan.Tally
+	spoiled   map[string]bool // groups of which a part was not committed: their digest must not move
+	again     map[idbridge.ExternalID]attempt
+	leftover  map[idbridge.ExternalID]bool // left to the next run
+	names     map[string]string            // shared texts of the spool
+	decided   int
+	effective int // decisions that a person would ask about
+	nameless  int // records without an id: nobody can be quarantined for them, so they are only counted and named
+	written   int // directory steps on their way or done
+	failed    int // of those, how many the directory did not take
+	maxFail   int
+	stopped   error // why nothing more is written to the directory
+	buf       []byte
 }
 
 const (
@@ -176,6 +177,9 @@ func (r *pass) keep(d *decided) error {
 	if d.Empty() {
 		r.situation(d)
 		return nil
+	}
+	if !onlySeen(&d.Decision) {
+		r.effective++
 	}
 	r.buf = append(r.buf[:0], bit(d.present))
 	r.buf = appendDecision(r.buf, &d.Decision)

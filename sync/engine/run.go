@@ -164,6 +164,7 @@ func (r *pass) ask(ctx context.Context, facts plan.Facts) (err error) {
 		}
 	}
 	r.header = r.tally.Plan(r.row.ID, facts, r.e.now())
+	r.header.Decisions = r.effective
 	r.row.Plan = r.header.Hash
 	r.report.Held = r.header.Held()
 	return nil
@@ -172,6 +173,11 @@ func (r *pass) ask(ctx context.Context, facts plan.Facts) (err error) {
 // holdBack keeps the plan instead of making its effects, when the mode or a guard asks for it. done tells that nothing
 // is left to do in this run.
 func (r *pass) holdBack(ctx context.Context) (done bool, err error) {
+	if r.o.Watch != nil {
+		if err := r.o.Watch.Planned(r.header, r.planned()); err != nil {
+			return true, fmt.Errorf("show the plan of run %d: %w", r.row.ID, err)
+		}
+	}
 	if r.t.Mode == Observe {
 		r.countPlanned()
 		return true, nil

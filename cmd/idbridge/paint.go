@@ -1,0 +1,158 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"iter"
+	"strings"
+
+	"github.com/idbridge/idbridge"
+	"github.com/idbridge/idbridge/sync/plan"
+)
+
+// painter writes plans for a person: aligned, and coloured on a terminal.
+type painter struct {
+	out    io.Writer
+	colour bool
+	limit  int // decisions written at most; 0 for all
+}
+
+const (
+	colourGreen  = "32"
+	colourYellow = "33"
+	colourRed    = "31"
+	colourCyan   = "36"
+	colourDim    = "2"
+	colourBold   = "1"
+)
+
+func (p *painter) paint(code, text string) string {
+	if !p.colour || text == "" {
+		return text
+	}
+	return "\x1b[" + code + "m" + text + "\x1b[0m"
+}
+
+// Planned writes a plan's decisions, up to the limit, and says how many more there are.
+func (p *painter) Planned(header idbridge.Plan, decisions iter.Seq2[idbridge.Decision, error]) error {
+	shown := 0
+	for d, err := range decisions {
+		if err != nil {
+			return err
+		}
+		lines := plan.Lines(&d)
+		if len(lines) == 0 {
+			continue
+		}
+		if p.limit > 0 && shown >= p.limit {
+			fmt.Fprintf(p.out, "  %s\n", p.paint(colourDim, fmt.Sprintf("… and %d more", header.Decisions-shown)))
+			break
+		}
+		shown++
+		for i := range lines {
+			p.line(&lines[i])
+		}
+	}
+	return nil
+}
+
+func (p *painter) line(l *plan.Line) {
+	code := map[plan.Sign]string{
+		plan.Gives: colourGreen, plan.Changes: colourCyan, plan.Takes: colourRed, plan.Attends: colourYellow,
+	}[l.Sign]
+	var what strings.Builder
+	if l.Attribute != "" {
+		fmt.Fprintf(&what, "%-12s ", l.Attribute)
+	}
+	switch {
+	case l.Before != "" && l.After != "":
+		what.WriteString(l.Before + " → " + l.After)
+	case l.After != "":
+		what.WriteString(l.After)
+	case l.Before != "" && l.Attribute != "":
+		what.WriteString(l.Before + " → (empty)")
+	case l.Before != "":
+		what.WriteString(l.Before)
+	}
+	switch l.To {
+	case idbridge.StoreSide:
+		if l.Attribute != "" {
+			what.WriteString("   " + p.paint(colourDim, "directory → store"))
+		}
+	case idbridge.DirectorySide:
+		what.WriteString("   " + p.paint(colourDim, "store → directory"))
+	}
+	why := ""
+	if l.Why != "" {
+		why = "   " + p.paint(colourDim, l.Why)
+	}
+	fmt.Fprintf(p.out, "  %s %s %s%s%s\n", p.paint(code, string(l.Sign)), p.paint(code, fmt.Sprintf("%-9s", l.Verb)), fmt.Sprintf("%-18s ", clean(l.Name)),
+		what.String(), why)
+}
+
+// clean keeps what a directory says from steering the terminal.
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
+			return '�'
+		}
+		return r
+	}, s)
+}
+
+// verdicts writes what the guards said.
+func (p *painter) verdicts(all []idbridge.Verdict) {
+	var fine []string
+	for i := range all {
+		v := &all[i]
+		if v.Held == idbridge.HoldNothing {
+			if v.Count > 0 && v.Guard != "empty" {
+				fine = append(fine, fmt.Sprintf("%s %d of %d (limit %d) ok", v.Guard, v.Count, v.Of, v.Limit))
+			}
+			continue
+		}
+		fmt.Fprintf(p.out, "%s %s: %d of %d, limit %d — holds %s\n  %s\n", p.paint(colourRed, "Guard"), v.Guard, v.Count, v.Of, v.Limit, v.Held, v.Why)
+	}
+	if len(fine) > 0 {
+		fmt.Fprintf(p.out, "Guards: %s\n", strings.Join(fine, " · "))
+	}
+}
+
+// countText says what a run did or would do, in one line.
+func countText(c *idbridge.Counts) string {
+	var parts []string
+	add := func(n int, one, many string) {
+		switch n {
+		case 0:
+		case 1:
+			parts = append(parts, "1 "+one)
+		default:
+			parts = append(parts, fmt.Sprintf("%d %s", n, many))
+		}
+	}
+	add(c.Created, "created", "created")
+	add(c.Linked, "linked", "linked")
+	add(c.Updated, "updated", "updated")
+	add(c.Restored, "restored", "restored")
+	add(c.Missing, "missing for the first time", "missing for the first time")
+	add(c.Suspended, "suspended", "suspended")
+	add(c.Inactive, "suspended as inactive", "suspended as inactive")
+	add(c.Purged, "purged", "purged")
+	add(c.Joined, "joined a group", "joined groups")
+	add(c.Left, "left a group", "left groups")
+	add(c.Granted, "grant", "grants")
+	add(c.Revoked, "grant taken back", "grants taken back")
+	add(c.Conflicts, "conflict", "conflicts")
+	add(c.Held, "record held", "records held")
+	add(c.Withheld, "value withheld", "values withheld")
+	add(c.Quarantined, "quarantined", "quarantined")
+	add(c.Skipped, "skipped", "skipped")
+	add(c.Settled, "change written to the directory", "changes written to the directory")
+	add(c.Refused, "change refused by the directory", "changes refused by the directory")
+	add(c.InDoubt, "change in doubt", "changes in doubt")
+	add(c.Stale, "moved meanwhile", "moved meanwhile")
+	if len(parts) == 0 {
+		return "nothing to do"
+	}
+	return strings.Join(parts, ", ")
+}

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/idbridge/idbridge"
+)
+
+const (
+	pushPoll  = 2 * time.Second // an edit that another process made is found that soon
+	pushBatch = 500
+	pushPause = 30 * time.Second // after a push that failed: the directory is down, the outbox keeps
+)
+
+// pusher brings edits made in the store to the directories, without waiting for a schedule.
+type pusher struct {
+	house *house
+	token chan struct{}
+
+	mu    sync.Mutex
+	round chan struct{} // closed at the end of each round
+}
+
+func newPusher(h *house) *pusher {
+	return &pusher{house: h, token: make(chan struct{}, 1), round: make(chan struct{})}
+}
+
+func (p *pusher) wake() {
+	select {
+	case p.token <- struct{}{}:
+	default: // a token is there already
+	}
+}
+
+// Push wakes the pusher and waits until no edit of the user is on its way any more, or ctx ends.
+func (p *pusher) Push(ctx context.Context, user idbridge.UserID) error {
+	for {
+		p.mu.Lock()
+		round := p.round
+		p.mu.Unlock()
+		pending, err := p.house.store.Pending(ctx, user)
+		if err != nil || len(pending) == 0 {
+			return err
+		}
+		p.wake()
+		select {
+		case <-round:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// serve pushes until ctx ends.
+func (p *pusher) serve(ctx context.Context) error {
+	tick := time.NewTicker(pushPoll)
+	defer tick.Stop()
+	retry := make(map[string]time.Time, len(p.house.rooms))
+	for {
+		for i := range p.house.rooms {
+			r := &p.house.rooms[i]
+			if ctx.Err() != nil || time.Now().Before(retry[r.name]) {
+				continue
+			}
+			if err := p.once(ctx, r); err != nil && ctx.Err() == nil {
+				retry[r.name] = time.Now().Add(pushPause)
+				p.house.log.Warn("edits wait: the directory did not take them", "directory", r.name, "error", err.Error(), "hint", idbridge.HintOf(err))
+			}
+		}
+		p.mu.Lock()
+		close(p.round)
+		p.round = make(chan struct{})
+		p.mu.Unlock()
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-p.token:
+		case <-tick.C:
+		}
+	}
+}
+
+// once pushes what waits for one directory. With nothing waiting it costs one look into the outbox.
+func (p *pusher) once(ctx context.Context, r *room) error {
+	waiting, err := p.house.store.Outbox(ctx, r.name, 1)
+	if err != nil || len(waiting) == 0 {
+		return err
+	}
+	return p.house.work(ctx, r, func(ctx context.Context, epoch int64) error {
+		_, err := p.house.engine.Push(ctx, r.target, epoch, pushBatch)
+		return err
+	})
+}

@@ -1,6 +1,7 @@
 package ldap
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -37,7 +38,6 @@ type tap struct {
 	mu      sync.Mutex
 	next    uint32
 	streams map[uint32]*stream
-	goodbye string // what the server said before it hung up
 
 	once   sync.Once
 	closed chan struct{}
@@ -54,11 +54,6 @@ func newTap(conn net.Conn, idle, request time.Duration) *tap {
 // fail ends everything that waits, with the first reason given, and closes the socket.
 func (t *tap) fail(err error) {
 	t.once.Do(func() {
-		t.mu.Lock()
-		if t.goodbye != "" {
-			err = fmt.Errorf("%w; the server said: %s", err, t.goodbye)
-		}
-		t.mu.Unlock()
 		t.why = err
 		close(t.closed)
 		_ = t.Conn.Close()
@@ -258,8 +253,11 @@ func (t *tap) forget(s *stream) {
 	}
 }
 
-// hearGoodbye takes an unsolicited notification (RFC 4511 section 4.4); the only one there is says that the server will
-// hang up, and why.
+// noticeOfDisconnection is the one unsolicited notification that RFC 4511 (section 4.4.1) knows.
+const noticeOfDisconnection = "1.3.6.1.4.1.1466.20036"
+
+// hearGoodbye takes an unsolicited notification: the server hangs up, and may say why. Others are ignored, as the RFC
+// wants.
 func (t *tap) hearGoodbye(h header) error {
 	if h.size > tapBuffer {
 		return fmt.Errorf("%w: notification of %d bytes", errMalformed, h.size)
@@ -273,10 +271,8 @@ func (t *tap) hearGoodbye(h header) error {
 	if err != nil {
 		return fmt.Errorf("%w: notification: %w", errMalformed, err)
 	}
-	if err := ldap.GetLDAPError(packet); err != nil {
-		t.mu.Lock()
-		t.goodbye = err.Error()
-		t.mu.Unlock()
+	if !bytes.Contains(msg, []byte(noticeOfDisconnection)) {
+		return nil
 	}
-	return nil
+	return fmt.Errorf("the server hangs up: %w", ldap.GetLDAPError(packet))
 }

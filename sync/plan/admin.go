@@ -2,6 +2,7 @@ package plan
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 
 	"github.com/idbridge/idbridge"
@@ -73,27 +74,24 @@ func (a *admins) balance(p *Policy, facts *Facts) (lost []string, gained int) {
 		ids := facts.Population.AdminIDs
 		return id == 0 || len(ids) == 0 || slices.Contains(ids, id)
 	}
-	gone := map[hit]bool{} // by record; names differ by what is known of it
-	byRecord := map[string]bool{}
-	users := map[idbridge.UserID]bool{}
+	byRecord, users := map[string]bool{}, map[idbridge.UserID]bool{}
 	note := func(h hit) {
 		if byRecord[h.id] || h.user != 0 && users[h.user] || !able(h.user) {
 			return
 		}
-		byRecord[h.id], users[h.user], gone[h] = true, true, true
+		byRecord[h.id], users[h.user] = true, true
+		lost = append(lost, h.name)
 	}
+	slices.SortFunc(a.lost, func(x, y hit) int { return cmp.Compare(x.id, y.id) })
 	for _, h := range a.lost {
 		note(h)
 	}
-	for id, m := range a.moves {
-		if m.taken > 0 && m.given == 0 {
+	for _, id := range a.records() {
+		if m := a.moves[id]; m.taken > 0 && m.given == 0 {
 			if h, ok := leaver(p, facts, id, m.taken); ok {
 				note(h)
 			}
 		}
-	}
-	for h := range gone {
-		lost = append(lost, h.name)
 	}
 	slices.Sort(lost)
 	fresh := map[idbridge.UserID]bool{}
@@ -112,6 +110,11 @@ func (a *admins) balance(p *Policy, facts *Facts) (lost []string, gained int) {
 		}
 	}
 	return lost, gained
+}
+
+// records returns whose ADMIN grants move, sorted.
+func (a *admins) records() []idbridge.ExternalID {
+	return slices.SortedFunc(maps.Keys(a.moves), func(x, y idbridge.ExternalID) int { return cmp.Compare(x.ID, y.ID) })
 }
 
 // leaver tells who loses the role by leaving a group; ok is false when he could not use it anyway, or has it from elsewhere.

@@ -16,8 +16,9 @@ func (w *work) merge() {
 			w.unknown(a)
 			continue
 		}
-		side := sides{a: a, rule: rule, store: w.user.Profile[a], dir: dir}
+		side := sides{a: a, rule: rule, store: usable(w.user.Profile[a]), dir: dir}
 		side.base, side.based = w.base[a]
+		side.base = usable(side.base)
 		switch {
 		case rule.Flow == Once:
 			w.once(&side)
@@ -106,7 +107,11 @@ func (w *work) respell(s *sides) {
 		w.push(s)
 		return
 	}
-	if !w.p.Schema.Equal(s.a, s.base, s.dir) {
+	switch {
+	case w.p.Schema.Equal(s.a, s.base, s.dir):
+	case s.rule.Flow == Out:
+		w.moveBase(s.a, s.store) // so that the directory's spelling is not taken for an edit, nor the store's for a new one
+	default:
 		w.moveBase(s.a, s.dir)
 	}
 }

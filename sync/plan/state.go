@@ -67,15 +67,22 @@ func (w *work) state() {
 	w.admin(want)
 }
 
-// active tells what the directory says about letting the user in; what it said last when it cannot be read.
+// active tells what the directory says about letting the user in. When that cannot be read, the state stays; who comes
+// back from being missing is let in as he was before. A directory whose active is not mapped lets everybody in.
 func (w *work) active() bool {
-	if v, known := w.seenActive(); known {
-		return idbridge.Boolean.Normal(v.First()) != "false"
+	v, known := w.seenActive()
+	_, mapped := w.p.Rules[idbridge.Active]
+	link := w.s.Link
+	switch {
+	case known:
+	case !mapped || link == nil:
+		return true
+	case link.State != idbridge.LinkMissing:
+		return link.State == idbridge.LinkActive
+	default:
+		v = w.base[idbridge.Active]
 	}
-	if v, ok := w.base[idbridge.Active]; ok {
-		return idbridge.Boolean.Normal(v.First()) != "false"
-	}
-	return w.s.Link == nil || w.s.Link.State != idbridge.LinkInactive
+	return idbridge.Boolean.Normal(v.First()) != "false"
 }
 
 func (w *work) seenActive() (idbridge.Values, bool) {

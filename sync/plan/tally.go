@@ -1,8 +1,6 @@
 package plan
 
 import (
-	"cmp"
-	"slices"
 	"time"
 
 	"github.com/idbridge/idbridge"
@@ -209,12 +207,7 @@ func isGroup(d *idbridge.Decision) bool {
 // AdminRecords returns the records, sorted, that join or leave a group whose members may administer. The engine asks the
 // store for their Subjects and hands them over as Facts.Admins.
 func (t *Tally) AdminRecords() []idbridge.ExternalID {
-	out := make([]idbridge.ExternalID, 0, len(t.admins.moves))
-	for id := range t.admins.moves {
-		out = append(out, id)
-	}
-	slices.SortFunc(out, func(x, y idbridge.ExternalID) int { return cmp.Compare(x.ID, y.ID) })
-	return out
+	return t.admins.records()
 }
 
 // Plan closes the sums into a plan's header: counts, hash, and the verdict of each guard. The hash is the same for the

@@ -30,7 +30,7 @@ func (w *work) free(a idbridge.Attribute, v idbridge.Values) idbridge.Values {
 	var out idbridge.Values
 	for i, x := range v {
 		h := w.holder(a, spec.Match.Normal(x))
-		ok := h == nil || w.released(h)
+		ok := h == nil || w.owns(a, h.Value) || w.released(h)
 		if !ok {
 			w.withhold(idbridge.Withheld{Attribute: a, Value: x, Holder: h.User, Why: holds(h)})
 		}
@@ -45,6 +45,11 @@ func (w *work) free(a idbridge.Attribute, v idbridge.Values) idbridge.Values {
 		return v
 	}
 	return out
+}
+
+// owns tells whether the user has the value already; nobody can take from him what is his.
+func (w *work) owns(a idbridge.Attribute, normal string) bool {
+	return w.user != nil && slices.Contains(w.p.Schema.Normal(a, w.user.Profile[a]), normal)
 }
 
 func holds(h *idbridge.Holder) string {

@@ -1,13 +1,11 @@
 package schedule_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,122 +17,6 @@ import (
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// slots is a runner with the store's rule: a slot starts at most once. It writes down what ran, and fails the test when
-// two runs of one directory overlap.
-type slots struct {
-	t    *testing.T
-	now  func() time.Time
-	work func(ctx context.Context, job schedule.Job) error
-
-	mu      sync.Mutex
-	taken   map[string]bool
-	busy    map[string]bool
-	started []schedule.Job
-	when    []time.Time
-	refused int
-}
-
-func (s *slots) Start(ctx context.Context, job schedule.Job) error {
-	s.mu.Lock()
-	if s.busy[job.Directory] {
-		s.t.Errorf("two runs of %s at once", job.Directory)
-	}
-	key := fmt.Sprintf("%s %s %d", job.Directory, job.Kind, job.Slot.Unix())
-	if !job.Slot.IsZero() && s.taken[key] {
-		s.refused++
-		s.mu.Unlock()
-		return &idbridge.Error{Kind: idbridge.Exists, Msg: "the slot ran already"}
-	}
-	s.taken[key], s.busy[job.Directory] = true, true
-	s.started, s.when = append(s.started, job), append(s.when, s.now())
-	s.mu.Unlock()
-	defer func() {
-		s.mu.Lock()
-		s.busy[job.Directory] = false
-		s.mu.Unlock()
-	}()
-	if s.work == nil {
-		return nil
-	}
-	return s.work(ctx, job)
-}
-
-func (s *slots) jobs() []schedule.Job {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return append([]schedule.Job(nil), s.started...)
-}
-
-// world is one scheduler in a bubble, with a wall clock that can be set.
-type world struct {
-	*schedule.Scheduler
-	runs *slots
-	log  *bytes.Buffer
-	stop func() error
-
-	mu   sync.Mutex
-	skew time.Duration
-}
-
-func (w *world) now() time.Time {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return time.Now().Add(w.skew)
-}
-
-// set moves the wall clock, as a suspended machine or an administrator does; timers do not notice.
-func (w *world) set(by time.Duration) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.skew += by
-}
-
-// open makes a world whose clock shows start; run starts it.
-func open(t *testing.T, start string, timings ...schedule.Timing) *world {
-	t.Helper()
-	at, err := time.Parse(time.RFC3339, start)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := &world{log: &bytes.Buffer{}}
-	w.skew = at.Sub(time.Now())
-	w.runs = &slots{t: t, now: w.now, taken: map[string]bool{}, busy: map[string]bool{}}
-	w.Scheduler = &schedule.Scheduler{Runs: w.runs, Timings: timings, Now: w.now, Log: slog.New(slog.NewTextHandler(w.log, nil))}
-	return w
-}
-
-func (w *world) run(t *testing.T) {
-	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- w.Run(ctx) }()
-	w.stop = func() error {
-		cancel()
-		err := <-ended
-		synctest.Wait()
-		return err
-	}
-}
-
-func (w *world) mustStop(t *testing.T) {
-	t.Helper()
-	if err := w.stop(); err != nil {
-		t.Error(err)
-	}
-}
-
-func corp(t *testing.T, full, changes, in string) schedule.Timing {
-	t.Helper()
-	timing := schedule.Timing{Directory: "corp", Missed: schedule.Skip}
-	if full != "" {
-		timing.Full = parse(t, full, in)
-	}
-	if changes != "" {
-		timing.Changes = parse(t, changes, in)
-	}
-	return timing
-}
 
 // TestYear lives through 2027 in Paris: every nightly run once, right on time, and the hourly ones between; none twice,
 // none left out.
@@ -497,21 +379,21 @@ func TestStop(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := open(t, "2027-06-01T09:59:59Z", corp(t, "0 10 * * *", "", "UTC"))
-				ended := false
+				var ended atomic.Bool
 				w.runs.work = func(ctx context.Context, _ schedule.Job) error {
 					<-ctx.Done()
 					time.Sleep(row.takes)
-					ended = true
+					ended.Store(true)
 					return ctx.Err()
 				}
 				w.run(t)
 				time.Sleep(time.Minute)
 				err := w.stop()
 				switch {
-				case row.named && (err == nil || !strings.Contains(err.Error(), "corp") || ended):
-					t.Errorf("late: %v, ended %v", err, ended)
-				case !row.named && (err != nil || !ended):
-					t.Errorf("in time: %v, ended %v", err, ended)
+				case row.named && (err == nil || !strings.Contains(err.Error(), "corp") || ended.Load()):
+					t.Errorf("late: %v, ended %v", err, ended.Load())
+				case !row.named && (err != nil || !ended.Load()):
+					t.Errorf("in time: %v, ended %v", err, ended.Load())
 				case !row.named && strings.Contains(w.log.String(), "ERROR"):
 					t.Errorf("an error line for a stop:\n%s", w.log)
 				}

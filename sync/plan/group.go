@@ -41,19 +41,22 @@ func DecideGroup(p *Policy, g idbridge.Group, seen *idbridge.Members, old []stri
 	old = slices.Compact(slices.Sorted(slices.Values(old)))
 	give, had, given := p.groupGrants(g, id, seen.Name, old)
 
+	taken := minus(had, give)
+	ruled := g.Grants == nil && !was.IsZero() && slices.Equal(now, old) && len(give) > 0 && len(taken) == 0
+
 	gs := groupWork{id: id}
 	for _, m := range now {
 		_, stays := slices.BinarySearch(old, m)
 		switch {
 		case !stays:
 			gs.add(idbridge.Join, m, give, "")
-		case len(given) > 0 || g.Grants == nil && !was.IsZero() && slices.Equal(now, old):
+		case len(given) > 0 || ruled:
 			gs.add(idbridge.Join, m, give, "what the group gives has changed")
 		}
 	}
 	for _, m := range old {
 		_, stays := slices.BinarySearch(now, m)
-		switch taken := minus(had, give); {
+		switch {
 		case !stays:
 			gs.add(idbridge.Leave, m, union(had, give), "")
 		case len(taken) > 0: // out with what is no longer given, and in again with the rest

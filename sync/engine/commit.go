@@ -290,7 +290,9 @@ func (r *pass) lookAgain(ctx context.Context) error {
 func (r *pass) lookAgainAt(ctx context.Context, ids []idbridge.ExternalID, round map[idbridge.ExternalID]attempt) error {
 	authors := make(map[idbridge.ExternalID]string, len(ids))
 	for _, id := range ids {
-		authors[id] = round[id].author
+		if authors[id] = round[id].author; authors[id] == "" {
+			authors[id] = r.authors[id]
+		}
 	}
 	l, err := r.lookUp(ctx, ids, authors)
 	if err != nil {

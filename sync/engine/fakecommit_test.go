@@ -14,49 +14,115 @@ func (v *view) Commit(_ context.Context, lead idbridge.Lead, decisions []idbridg
 		return nil, err
 	}
 	out := make([]idbridge.Outcome, len(decisions))
+	released := map[claim]idbridge.UserID{}
 	for i := range decisions {
-		out[i] = v.commit(lead, &decisions[i])
+		d := &decisions[i]
+		if out[i].Stale = !isGroup(d) && v.stale(d); !out[i].Stale {
+			v.release(d, released)
+		}
+	}
+	for i := range decisions {
+		if !out[i].Stale {
+			out[i] = v.commit(lead, &decisions[i], released)
+		}
 	}
 	return out, nil
 }
 
-func (v *view) commit(lead idbridge.Lead, d *idbridge.Decision) (o idbridge.Outcome) {
-	if d.Group != nil || len(d.Steps) > 0 && (d.Steps[0].Verb == idbridge.Join || d.Steps[0].Verb == idbridge.Leave) {
+// claim is a unique value.
+type claim struct {
+	a     idbridge.Attribute
+	value string
+}
+
+func isGroup(d *idbridge.Decision) bool {
+	return d.Group != nil || len(d.Steps) > 0 && (d.Steps[0].Verb == idbridge.Join || d.Steps[0].Verb == idbridge.Leave)
+}
+
+// stale asks whether what the plan read still holds.
+func (v *view) stale(d *idbridge.Decision) bool {
+	var now idbridge.Versions
+	var open idbridge.SentID
+	id := d.User
+	l := v.links[d.ID.ID]
+	if l != nil {
+		now.Link, open, id = l.Version, l.Sent, l.User
+	}
+	if u := v.users[id]; u != nil {
+		now.User = u.Revision
+	}
+	return idbridge.MayCommit(d.Read, now, open) != nil
+}
+
+// release notes which unique values the decisions of one transaction let go, so that a swap is no collision.
+func (v *view) release(d *idbridge.Decision, released map[claim]idbridge.UserID) {
+	for i := range d.Steps {
+		s := &d.Steps[i]
+		if s.Side != idbridge.StoreSide || s.User == 0 {
+			continue
+		}
+		for a, before := range s.Before {
+			if !v.policy.Schema[a].Unique {
+				continue
+			}
+			for _, x := range v.policy.Schema.Normal(a, before) {
+				if !slices.Contains(v.policy.Schema.Normal(a, s.After[a]), x) {
+					released[claim{a, x}] = s.User
+				}
+			}
+		}
+	}
+}
+
+// free leaves out the unique values that another user holds.
+func (v *view) free(u idbridge.UserID, after idbridge.Profile, released map[claim]idbridge.UserID, o *idbridge.Outcome) idbridge.Profile {
+	out := after.Clone()
+	for a, values := range after {
+		if !v.policy.Schema[a].Unique {
+			continue
+		}
+		out[a] = slices.DeleteFunc(out[a], func(x string) bool {
+			n := v.policy.Schema[a].Match.Normal(x)
+			for _, id := range sortedKeys(v.users) {
+				if id != u && released[claim{a, n}] != id && slices.Contains(v.policy.Schema.Normal(a, v.users[id].Profile[a]), n) {
+					o.Withheld = append(o.Withheld, idbridge.Withheld{Attribute: a, Value: x, Holder: id, Why: "taken"})
+					return true
+				}
+			}
+			return false
+		})
+		if len(values) > 0 && len(out[a]) == 0 {
+			delete(out, a)
+		}
+	}
+	return out
+}
+
+func (v *view) commit(lead idbridge.Lead, d *idbridge.Decision, released map[claim]idbridge.UserID) (o idbridge.Outcome) {
+	if v.commits != nil {
+		v.commits(lead, d)
+	}
+	if isGroup(d) {
 		v.commitGroup(d)
 		return o
 	}
-	var now idbridge.Versions
-	var open idbridge.SentID
-	l := v.links[d.ID.ID]
-	if l != nil {
-		now.Link, open = l.Version, l.Sent
-	}
-	if u := v.users[d.User]; u != nil {
-		now.User = u.Revision
-	}
-	if idbridge.MayCommit(d.Read, now, open) != nil {
-		o.Stale = true
-		return o
-	}
-	if v.commits != nil {
-		v.commits(d)
-	}
 	for i := range d.Steps {
 		if s := &d.Steps[i]; s.Side == idbridge.StoreSide {
-			if !v.make(d, s, &o) {
+			if !v.make(d, s, released, &o) {
 				return o
-			}
-			if l == nil {
-				l = v.links[d.ID.ID]
 			}
 		}
 	}
 	v.list(d)
-	if l = v.links[d.ID.ID]; l == nil {
+	l := v.links[d.ID.ID]
+	if l == nil {
 		return o
 	}
 	o.User = l.User
 	v.remember(l, d)
+	if len(o.Withheld) > 0 {
+		l.Digest = idbridge.Digest{}
+	}
 	for i := range d.Steps {
 		if s := &d.Steps[i]; s.Side == idbridge.DirectorySide {
 			v.lastSent++
@@ -71,19 +137,24 @@ func (v *view) commit(lead idbridge.Lead, d *idbridge.Decision) (o idbridge.Outc
 }
 
 // make makes one store step; false when the decision as a whole was not possible.
-func (v *view) make(d *idbridge.Decision, s *idbridge.Step, o *idbridge.Outcome) bool {
+func (v *view) make(d *idbridge.Decision, s *idbridge.Step, released map[claim]idbridge.UserID, o *idbridge.Outcome) bool {
 	l := v.links[s.ID.ID]
 	switch s.Verb {
 	case idbridge.Create:
+		after := v.free(0, s.After, released, o)
+		if len(after[idbridge.UserName]) == 0 {
+			v.quarantine[s.ID.ID] = []idbridge.Withheld{{Why: "the login is taken"}}
+			return false
+		}
 		v.lastUser++
-		u := &idbridge.User{ID: v.lastUser, Kind: idbridge.Person, Profile: s.After.Clone(), Revision: 1, Created: v.now, Updated: v.now}
+		u := &idbridge.User{ID: v.lastUser, Kind: idbridge.Person, Profile: after, Revision: 1, Created: v.now, Updated: v.now}
 		v.users[u.ID] = u
 		v.links[s.ID.ID] = &idbridge.Link{ID: s.ID, User: u.ID, State: idbridge.LinkActive, Since: v.now}
 		o.User = u.ID
 		v.grantMember(s.ID.ID, u.ID)
 	case idbridge.Linking:
 		v.links[s.ID.ID] = &idbridge.Link{ID: s.ID, User: s.User, State: idbridge.LinkActive, Since: v.now}
-		v.update(v.users[s.User], s.After)
+		v.update(v.users[s.User], v.free(s.User, s.After, released, o))
 		v.users[s.User].Revision++
 		v.grantMember(s.ID.ID, s.User)
 	case idbridge.Update:
@@ -91,7 +162,7 @@ func (v *view) make(d *idbridge.Decision, s *idbridge.Step, o *idbridge.Outcome)
 		if u == nil {
 			u = v.users[d.User]
 		}
-		v.update(u, s.After)
+		v.update(u, v.free(u.ID, s.After, released, o))
 	case idbridge.Suspend, idbridge.Restore:
 		l.State, l.Since = s.State, v.now
 		v.users[l.User].Revision++

@@ -37,6 +37,7 @@ func (v *view) Scan(_ context.Context, _ idbridge.Cursor) iter.Seq2[idbridge.Cha
 		for _, a := range []idbridge.Attribute{idbridge.UserName, title, tags} {
 			proof.Canary = append(proof.Canary, a)
 		}
+		var shown []string
 		ids := sortedKeys(v.entries)
 		if how.empty {
 			ids, proof.CanaryPre, proof.CanaryPost, proof.Doubt = nil, false, false, "the canary is not readable"
@@ -57,6 +58,7 @@ func (v *view) Scan(_ context.Context, _ idbridge.Cursor) iter.Seq2[idbridge.Cha
 			}
 			if e := v.entries[id]; e != nil {
 				proof.Entries++
+				shown = append(shown, id)
 				if !yield(idbridge.Present{Record: v.record(e)}, nil) {
 					return
 				}
@@ -74,6 +76,9 @@ func (v *view) Scan(_ context.Context, _ idbridge.Cursor) iter.Seq2[idbridge.Cha
 				return
 			}
 		}
+		if v.listed != nil && !how.empty {
+			v.listed(shown)
+		}
 		yield(idbridge.Checkpoint{Cursor: idbridge.Cursor(strconv.Itoa(cursor)), Complete: !how.empty, Proof: proof}, nil)
 	}
 }
@@ -89,13 +94,29 @@ func (v *view) Fetch(_ context.Context, ids []idbridge.ExternalID) (map[idbridge
 	return out, nil
 }
 
-// Apply finds the entry, modifies it, reads it back: three operations, between which others write.
+// Apply finds the entry and compares, modifies it, reads it back: three operations, between which others write.
 func (v *view) Apply(_ context.Context, step idbridge.Step) (idbridge.Record, error) {
 	v.pause()
 	e := v.entries[step.ID.ID]
 	if e == nil {
 		return idbridge.Record{}, &idbridge.Error{Kind: idbridge.NotFound, Msg: "not there"}
 	}
+	todo := idbridge.Step{ID: step.ID, Before: idbridge.Profile{}, After: idbridge.Profile{}}
+	for a, want := range step.After {
+		switch {
+		case v.policy.Schema.Equal(a, e.profile[a], want):
+		case v.policy.Schema.Equal(a, e.profile[a], step.Before[a]):
+			todo.Before[a], todo.After[a] = step.Before[a], want
+		case failpoint.Mutant("blind"):
+			todo.After[a] = want
+		default:
+			return idbridge.Record{}, &idbridge.Error{Kind: idbridge.Conflicting, Msg: "changed meanwhile"}
+		}
+	}
+	if len(todo.After) == 0 {
+		return v.record(e), nil
+	}
+	step = todo
 	v.pause()
 	how := v.deaf
 	if how.notSent {
@@ -117,7 +138,8 @@ func (v *view) Apply(_ context.Context, step idbridge.Step) (idbridge.Record, er
 	return v.record(e), nil
 }
 
-// modify is one LDAP modify: delete the old values, add the new ones; refused as a whole when one of them does not fit.
+// modify is one LDAP modify: delete the old values, add the new ones; refused as a whole when one of them does not fit. A
+// directory that offers the assertion control (RFC 4528) refuses it also when the attribute is not as it was read.
 func (v *view) modify(step idbridge.Step) error {
 	e := v.entries[step.ID.ID]
 	if e == nil {
@@ -130,6 +152,9 @@ func (v *view) modify(step idbridge.Step) error {
 			continue
 		}
 		now := slices.Clone(next[a])
+		if v.asserts && !v.policy.Schema.Equal(a, now, step.Before[a]) {
+			return &idbridge.Error{Kind: idbridge.Conflicting, Msg: "assertion failed (122)"}
+		}
 		for _, x := range step.Before[a] {
 			if slices.Contains(after, x) {
 				continue

@@ -124,7 +124,9 @@ func (r *pass) decidePeople(ctx context.Context, o *observer) error {
 
 // asShown makes an observation of what was staged.
 func (r *pass) asShown(s *staged, e *entry) shown {
-	one := shown{id: s.Record.ID, observed: plan.Observed{Unusable: s.Unusable, Gone: s.Gone, Unknown: r.unknown}}
+	one := shown{id: s.Record.ID, observed: plan.Observed{
+		Unusable: s.Unusable, Gone: s.Gone, Unknown: r.unknown, Author: r.authors[s.Record.ID],
+	}}
 	switch {
 	case e.is(flagTwice):
 		one.observed.Unusable = "two records show the same id"

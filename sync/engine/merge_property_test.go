@@ -98,6 +98,7 @@ func merge(rt *rapid.T, flow plan.Flow, on plan.OnConflict) {
 	if rapid.IntRange(0, 3).Draw(rt, "set") == 0 {
 		m.attr = tags
 	}
+	m.asserts = rapid.Bool().Draw(rt, "asserts")
 	for i := range m.workers {
 		m.workers[i] = worker{w: m.world, epoch: 1}
 	}
@@ -270,9 +271,10 @@ func (m *machine) blame(rt *rapid.T, k *worker) {
 
 // watch looks at every decision that is committed: no echo wins. Under on_conflict: directory no value of the directory
 // may win that the store's author had replaced already, for such a value can only be our own older push. Not asserted for
-// what was typed on both sides at once: values alone do not tell.
-func (m *machine) watch(d *idbridge.Decision) {
-	if m.flow != plan.Both || m.on != plan.PreferDirectory {
+// what was typed on both sides at once, since values alone do not tell; nor for sets without the assertion control, where
+// a late add finds nothing to stumble over.
+func (m *machine) watch(_ idbridge.Lead, d *idbridge.Decision) {
+	if m.flow != plan.Both || m.on != plan.PreferDirectory || m.attr == tags && !m.asserts {
 		return
 	}
 	base := m.links[d.ID.ID].Base[m.attr]

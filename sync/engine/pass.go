@@ -28,8 +28,9 @@ type pass struct {
 
 	digester  *idbridge.Digester
 	claims    *claims
-	unknown   []idbridge.Attribute // what nobody could read in this run
-	header    idbridge.Plan        // with the verdicts; zero when no guard was asked
+	authors   map[idbridge.ExternalID]string // of edits that wait in the outbox
+	unknown   []idbridge.Attribute           // what nobody could read in this run
+	header    idbridge.Plan                  // with the verdicts; zero when no guard was asked
 	phases    [idbridge.Phases]spool
 	tally     *plan.Tally
 	spoiled   map[string]bool // groups of which a part was not committed: their digest must not move

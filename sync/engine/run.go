@@ -118,6 +118,16 @@ func (r *pass) newObserver(ctx context.Context) (*observer, error) {
 			o.unique = append(o.unique, a)
 		}
 	}
+	edits, err := r.e.Store.Outbox(ctx, r.name, maxAgain)
+	if err != nil {
+		return o, fmt.Errorf("read the outbox of %q: %w", r.name, err)
+	}
+	for _, edit := range edits { // so that a write knows who asked for it
+		if r.authors == nil {
+			r.authors = make(map[idbridge.ExternalID]string, len(edits))
+		}
+		r.authors[edit.Link] = edit.Author
+	}
 	for m, err := range r.e.Store.Marks(ctx, r.name) {
 		if err != nil {
 			return o, fmt.Errorf("read the links of %q: %w", r.name, err)
@@ -165,7 +175,6 @@ func (r *pass) ask(ctx context.Context, facts plan.Facts) (err error) {
 	}
 	r.header = r.tally.Plan(r.row.ID, facts, r.e.now())
 	r.header.Decisions = r.effective
-	r.row.Plan = r.header.Hash
 	r.report.Held = r.header.Held()
 	return nil
 }
@@ -194,6 +203,7 @@ func (r *pass) holdBack(ctx context.Context) (done bool, err error) {
 		if err := r.e.Store.SavePlan(ctx, r.header, r.planned()); err != nil {
 			return true, fmt.Errorf("save the plan of run %d: %w", r.row.ID, err)
 		}
+		r.row.Plan = r.header.Hash
 	}
 	if !r.writes() || heldWhole(&r.header) {
 		r.countPlanned()

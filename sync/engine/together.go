@@ -80,7 +80,9 @@ func (r *pass) pull(ctx context.Context, o *observer, wanted []idbridge.External
 			if !ok {
 				continue
 			}
-			seen := plan.Observed{Record: &rec, Digest: r.digester.Record(&rec), Unknown: r.unknown}
+			seen := plan.Observed{
+				Record: &rec, Digest: r.digester.Record(&rec), Unknown: r.unknown, Author: r.authors[id],
+			}
 			looked[id] = &seen
 			e := o.index.find(id.ID)
 			if !e.is(flagStaged) || e.is(flagGone) {

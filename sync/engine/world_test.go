@@ -46,8 +46,10 @@ type world struct {
 	changes   int // of the directory, ever
 	modifies  int // modify operations that changed something
 	deaf      listing
+	asserts   bool // the directory offers the assertion control
 
-	commits func(d *idbridge.Decision) // told what is about to be committed
+	commits func(lead idbridge.Lead, d *idbridge.Decision) // told what is about to be committed
+	listed  func(ids []string)                              // told what a whole listing showed
 }
 
 // listing says how the next listings go wrong.

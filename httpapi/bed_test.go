@@ -46,6 +46,7 @@ type bed struct {
 	log    *safeBuffer
 	seen   *safeBuffer // every answer, for the search for secrets
 	router routers.Router
+	closed bool
 	lead   idbridge.Lead
 	keys   map[string]idbridge.KeyText
 	ids    map[string]idbridge.UserID
@@ -150,6 +151,9 @@ func newBed(t testing.TB, change ...func(*httpapi.Config)) *bed {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
+		if b.closed {
+			return
+		}
 		if err := b.store.Close(); err != nil {
 			t.Error(err)
 		}
@@ -405,7 +409,7 @@ func (b *bed) examine(req *http.Request, a *answer) {
 		Status:                 a.status, Header: maps.Clone(a.header),
 		Options: &openapi3filter.Options{IncludeResponseStatus: true},
 	}
-	input.SetBodyString(a.body)
+	input.SetBodyBytes([]byte(a.body))
 	if a.body == "" {
 		input.Options.ExcludeResponseBody = true
 	}

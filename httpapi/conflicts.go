@@ -28,28 +28,28 @@ type conflictView struct {
 }
 
 type threeValues struct {
-	Base      idbridge.Values `json:"base"`
-	Store     idbridge.Values `json:"store"`
-	Directory idbridge.Values `json:"directory"`
+	Base      valueSet `json:"base"`
+	Store     valueSet `json:"store"`
+	Directory valueSet `json:"directory"`
 }
 
 func viewConflict(c *idbridge.Conflict) conflictView {
 	return conflictView{
 		ID: c.ID, User: c.User, Name: c.Name, Directory: c.Link.Directory, Record: c.Link.ID, Attribute: c.Attribute,
-		Values: threeValues{nonNil(c.Base), nonNil(c.Store), nonNil(c.Directory)},
+		Values: threeValues{valueSet(nonNil(c.Base)), valueSet(nonNil(c.Store)), valueSet(nonNil(c.Directory))},
 		Winner: c.Winner, Why: c.Why, Opened: moment(c.Opened), Closed: moment(c.Closed), By: c.By,
 	}
 }
 
 type conflictsInput struct {
-	pageInput
+	PageQuery
 	Open      bool               `query:"open" doc:"Only those that wait for a person."`
 	User      idbridge.UserID    `query:"user" minimum:"1"`
 	Attribute idbridge.Attribute `query:"attribute" maxLength:"128"`
 }
 
 type conflictsOutput struct {
-	pageLink
+	PageLink
 	Body struct {
 		Items []conflictView `json:"items"`
 		Next  string         `json:"next,omitempty"`

@@ -1,18 +1,20 @@
 package httpapi
 
 import (
+	"unicode/utf8"
+
 	"github.com/idbridge/idbridge"
 	"github.com/idbridge/idbridge/sync/plan"
 )
 
 // fieldView is one attribute of one's own profile.
 type fieldView struct {
-	Value            *string         `json:"value" doc:"The first value; null when there is none."`
-	Values           idbridge.Values `json:"values" doc:"All values."`
-	Origin           string          `json:"origin" doc:"The directory that the value agrees with, or local."`
-	Writable         bool            `json:"writable"`
-	MayBeOverwritten bool            `json:"mayBeOverwritten" doc:"A directory owns it: an edit stays until the directory's value changes."`
-	Sync             syncState       `json:"sync,omitempty" enum:"written,pending,local" doc:"After an edit: written (the directory has it), pending (on its way, never lost), local (no directory takes it)."`
+	Value            *string   `json:"value" doc:"The first value; null when there is none, or when it is not text."`
+	Values           valueSet  `json:"values" doc:"All values."`
+	Origin           string    `json:"origin" doc:"The directory that the value agrees with, or local."`
+	Writable         bool      `json:"writable"`
+	MayBeOverwritten bool      `json:"mayBeOverwritten" doc:"A directory owns it: an edit stays until the directory's value changes."`
+	Sync             syncState `json:"sync,omitempty" enum:"written,pending,local" doc:"After an edit: written (the directory has it), pending (on its way, never lost), local (no directory takes it)."`
 }
 
 // syncState says how far an edit has travelled.
@@ -27,8 +29,8 @@ const (
 // field describes an attribute of a user: where its value comes from and what becomes of an edit.
 func (s *Server) field(u *idbridge.User, links []idbridge.Link, a idbridge.Attribute, writable bool) fieldView {
 	values := u.Profile[a]
-	v := fieldView{Values: nonNil(values), Origin: local, Writable: writable}
-	if len(values) > 0 {
+	v := fieldView{Values: valueSet(nonNil(values)), Origin: local, Writable: writable}
+	if len(values) > 0 && utf8.ValidString(values[0]) {
 		v.Value = &values[0]
 	}
 	for i := range links {

@@ -116,7 +116,7 @@ func members(body []byte, set func(name string, value []byte) (fault string)) er
 	var fault *strict.Fault
 	switch {
 	case errors.As(err, &fault):
-		return problem.New(problem.Malformed, fault.Error())
+		return problem.New(problem.Malformed, "").At("body", fault.Error())
 	case err != nil:
 		return err
 	case len(p.Errors) > 0:

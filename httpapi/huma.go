@@ -1,14 +1,17 @@
 package httpapi
 
 import (
+	"cmp"
 	"encoding/json"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/danielgtaylor/huma/v2/validation"
 
 	"github.com/idbridge/idbridge/httpapi/problem"
 	"github.com/idbridge/idbridge/httpapi/strict"
@@ -55,31 +58,41 @@ func fromHuma(status int, msg string, errs []error) *problem.Problem {
 		if !ok || d.ErrorDetail() == nil || len(p.Errors) == most {
 			continue
 		}
-		p.At(place(d.ErrorDetail().Location), d.ErrorDetail().Message)
+		msg := d.ErrorDetail().Message
+		if msg == validation.MsgExpectedMatchAtLeastOneSchema { // the only choice there is: the values of an attribute
+			msg = "expected a text, null, or a list of texts"
+		}
+		p.At(place(d.ErrorDetail().Location), msg)
 	}
+	slices.SortFunc(p.Errors, func(a, b problem.Field) int {
+		return cmp.Or(cmp.Compare(a.Location, b.Location), cmp.Compare(a.Message, b.Message))
+	})
 	return p
 }
 
-// place keeps a location readable and harmless: a member that is not a plain short name becomes "?", since a client may
-// have put anything there, a key for instance.
+// place keeps a location readable and harmless: a segment that does not look like a member's name (letters, then digits or
+// an index) becomes "?", since a client may have put anything there, a key for instance.
 func place(location string) string {
-	const longest = 32
-	segments := strings.Split(location, ".")
 	const deepest = 8
+	segments := strings.Split(location, ".")
 	if len(segments) > deepest {
 		segments = append(segments[:deepest], "?")
 	}
 	for i, segment := range segments {
-		plain := segment != "" && len(segment) <= longest
-		for j := 0; plain && j < len(segment); j++ {
-			c := segment[j]
-			plain = c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || strings.IndexByte("_-[]", c) >= 0
-		}
-		if !plain {
+		if !plainName(segment) {
 			segments[i] = "?"
 		}
 	}
 	return strings.Join(segments, ".")
+}
+
+func plainName(segment string) bool {
+	const longest = 24
+	if segment == "" || len(segment) > longest || segment[0] < 'a' || segment[0] > 'z' {
+		return false
+	}
+	tail := strings.TrimLeft(segment, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-")
+	return strings.Trim(tail, "0123456789[]") == ""
 }
 
 // newHuma makes the API on the mux. There are no schema links, no documentation page (its scripts come from elsewhere),

@@ -23,7 +23,7 @@ type whoView struct {
 	Kind      idbridge.UserKind `json:"kind" enum:"person,service"`
 	Admin     bool              `json:"admin"`
 	Roles     []idbridge.Role   `json:"roles" doc:"Those that hold everywhere."`
-	Grants    []grantView       `json:"grants" doc:"All, with application and origin."`
+	Grants    []GrantView       `json:"grants" doc:"All, with application and origin."`
 	How       string            `json:"credential" enum:"key,password"`
 	Key       idbridge.KeyID    `json:"keyId,omitempty"`
 	Scopes    []string          `json:"scopes,omitempty"`

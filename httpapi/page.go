@@ -11,18 +11,19 @@ import (
 
 const defaultLimit = 100
 
-// pageInput are the parameters of every list.
-type pageInput struct {
+// PageQuery are the parameters of every list. It is exported, as the other embedded types are, because huma looks into
+// exported types alone.
+type PageQuery struct {
 	Limit  int    `query:"limit" minimum:"1" maximum:"500" default:"100" doc:"How many at most."`
 	Cursor string `query:"cursor" maxLength:"64" doc:"Where the page begins, as the one before said in next. Opaque."`
 }
 
-// pageLink is the header of a list that goes on.
-type pageLink struct {
+// PageLink is the header of a list that goes on.
+type PageLink struct {
 	Link string `header:"Link" doc:"The next page, rel=\"next\"."`
 }
 
-func (p *pageInput) limit() int {
+func (p *PageQuery) limit() int {
 	if p.Limit == 0 {
 		return defaultLimit
 	}
@@ -31,7 +32,7 @@ func (p *pageInput) limit() int {
 
 // after reads the cursor: the id that the page before ended with, 0 for the first page. kind keeps cursors of different
 // lists apart. Error: 400.
-func (p *pageInput) after(kind string) (int64, error) {
+func (p *PageQuery) after(kind string) (int64, error) {
 	if p.Cursor == "" {
 		return 0, nil
 	}

@@ -31,9 +31,15 @@ type exchangeKey struct{}
 // register is the one place where routes enter huma. It proves the caller and his permission before anything of the
 // request is read, and turns every error of f into a problem.
 func register[I, O any](s *Server, op operation, f func(ctx context.Context, who *credential.Caller, in *I) (*O, error)) {
-	errors := append([]int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusTooManyRequests, http.StatusServiceUnavailable}, op.errors...)
+	errors := append([]int{
+		http.StatusBadRequest, http.StatusUnauthorized, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity, http.StatusTooManyRequests,
+		http.StatusServiceUnavailable,
+	}, op.errors...)
 	if len(op.need) > 0 {
 		errors = append(errors, http.StatusForbidden)
+	}
+	if op.method == http.MethodPost || op.method == http.MethodPatch {
+		errors = append(errors, http.StatusRequestEntityTooLarge, http.StatusRequestTimeout)
 	}
 	h := huma.Operation{
 		Method: op.method, Path: base + op.path, OperationID: op.id, Summary: op.summary, Tags: []string{op.tag}, DefaultStatus: op.status,

@@ -48,14 +48,14 @@ func (s *Server) listRoles(ctx context.Context, _ *credential.Caller, _ *empty) 
 	return out, nil
 }
 
-// roleInput names a role, everywhere or on one application.
-type roleInput struct {
+// RolePath names a role, everywhere or on one application.
+type RolePath struct {
 	Role        string `path:"role" maxLength:"128"`
 	Application string `query:"application" maxLength:"128" doc:"Absent: everywhere."`
 }
 
 // check refuses names that no role or application has.
-func (in *roleInput) check() error {
+func (in *RolePath) check() error {
 	for _, name := range []string{in.Role, in.Application} {
 		if strings.ContainsFunc(name, forbiddenRune) || strings.TrimSpace(name) != name || strings.ContainsRune(name, '/') {
 			return problem.New(problem.NotFound, "")
@@ -65,17 +65,17 @@ func (in *roleInput) check() error {
 }
 
 type membersInput struct {
-	roleInput
-	pageInput
+	RolePath
+	PageQuery
 }
 
 type memberView struct {
 	User idbridge.UserID `json:"user"`
-	grantView
+	GrantView
 }
 
 type membersOutput struct {
-	pageLink
+	PageLink
 	Body struct {
 		Items []memberView `json:"items"`
 		Next  string       `json:"next,omitempty"`
@@ -115,7 +115,7 @@ func (s *Server) listMembers(ctx context.Context, _ *credential.Caller, in *memb
 }
 
 type memberInput struct {
-	roleInput
+	RolePath
 	User idbridge.UserID `path:"user" minimum:"1" maximum:"9007199254740991"`
 }
 
@@ -158,8 +158,8 @@ func (s *Server) revoke(ctx context.Context, who *credential.Caller, in *memberI
 }
 
 type hasRoleInput struct {
-	userInput
-	roleInput
+	UserPath
+	RolePath
 }
 
 type statusOutput struct{ Status int }

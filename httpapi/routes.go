@@ -56,10 +56,10 @@ type verifyAnswer struct {
 	Admin         bool            `json:"admin,omitempty"`
 	Roles         []idbridge.Role `json:"roles,omitempty"`
 	Scopes        []string        `json:"scopes,omitempty"`
-	ExpiresAt     *time.Time      `json:"expiresAt,omitempty"`
+	ExpiresAt     *time.Time      `json:"expiresAt,omitempty" nullable:"true"`
 	Revision      int64           `json:"revision"`
 	AsOf          time.Time       `json:"asOf"`
-	DirectoryAsOf *time.Time      `json:"directoryAsOf,omitempty" doc:"The last good run of the user's directory."`
+	DirectoryAsOf *time.Time      `json:"directoryAsOf,omitempty" nullable:"true" doc:"The last good run of the user's directory."`
 	Stale         bool            `json:"stale,omitempty"`
 }
 

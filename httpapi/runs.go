@@ -37,12 +37,12 @@ func viewRun(r *idbridge.Run) runView {
 }
 
 type runsInput struct {
-	pageInput
+	PageQuery
 	Directory string `query:"directory" maxLength:"128"`
 }
 
 type runsOutput struct {
-	pageLink
+	PageLink
 	Body struct {
 		Items []runView `json:"items"`
 		Next  string    `json:"next,omitempty"`

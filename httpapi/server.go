@@ -197,7 +197,7 @@ func (p *probe) Write(b []byte) (int, error) { return len(b), nil }
 
 func (p *probe) WriteHeader(status int) { p.status = status }
 
-// requestID returns the client's X-Request-Id when it is harmless, else a fresh one.
+// requestID returns the client's X-Request-Id when it looks like a trace id or UUID, else a fresh one.
 func (s *Server) requestID(r *http.Request) string {
 	if given := r.Header["X-Request-Id"]; len(given) == 1 && harmless(given[0]) {
 		return given[0]
@@ -206,13 +206,15 @@ func (s *Server) requestID(r *http.Request) string {
 	return string(strconv.AppendUint(append(b[:0], s.prefix...), s.count.Add(1), 36))
 }
 
+// harmless lets hexadecimal digits and dashes through: what comes back in answers and goes into the log is no place for
+// whatever a client may send.
 func harmless(id string) bool {
-	if len(id) < 8 || len(id) > 36 { // shorter than any rendering of a key
+	if len(id) < 16 || len(id) > 36 {
 		return false
 	}
 	for i := range len(id) {
 		c := id[i]
-		if (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && c != '-' && c != '.' && c != '_' {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'f') && (c < 'A' || c > 'F') && c != '-' {
 			return false
 		}
 	}

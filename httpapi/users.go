@@ -14,14 +14,14 @@ import (
 )
 
 type usersInput struct {
-	pageInput
+	PageQuery
 	Query     string            `query:"q" maxLength:"128" doc:"Part of a user name, display name or e-mail."`
 	Directory string            `query:"directory" maxLength:"128"`
 	Kind      idbridge.UserKind `query:"kind" enum:"person,service"`
 }
 
 type usersOutput struct {
-	pageLink
+	PageLink
 	Body struct {
 		Items []*userView `json:"items"`
 		Next  string      `json:"next,omitempty" doc:"The cursor of the next page; absent on the last one."`
@@ -54,13 +54,13 @@ func (s *Server) listUsers(ctx context.Context, _ *credential.Caller, in *usersI
 	return out, nil
 }
 
-// userInput names a user by id.
-type userInput struct {
+// UserPath names a user by id.
+type UserPath struct {
 	ID idbridge.UserID `path:"id" minimum:"1" maximum:"9007199254740991"`
 }
 
 type readUserInput struct {
-	userInput
+	UserPath
 	IfNoneMatch string `header:"If-None-Match"`
 }
 
@@ -124,7 +124,7 @@ func (s *Server) addUser(ctx context.Context, who *credential.Caller, in *addUse
 }
 
 type patchUserInput struct {
-	userInput
+	UserPath
 	IfMatch string `header:"If-Match" doc:"Required: the ETag that was read."`
 	Body    struct {
 		Profile map[idbridge.Attribute]patched `json:"profile"`
@@ -144,7 +144,7 @@ func (s *Server) patchUser(ctx context.Context, who *credential.Caller, in *patc
 }
 
 type deleteUserInput struct {
-	userInput
+	UserPath
 	IfMatch string `header:"If-Match" doc:"Required: the ETag that was read."`
 }
 
@@ -163,7 +163,7 @@ func (s *Server) deleteUser(ctx context.Context, who *credential.Caller, in *del
 }
 
 type suspendInput struct {
-	userInput
+	UserPath
 	Body *struct {
 		Reason string `json:"reason,omitempty" maxLength:"256"`
 	}

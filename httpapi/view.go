@@ -4,6 +4,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"github.com/idbridge/idbridge"
 	"github.com/idbridge/idbridge/httpapi/credential"
 )
@@ -17,8 +19,8 @@ func moment(t time.Time) *time.Time {
 	return &u
 }
 
-// grantView is a role that a user has, and where it came from.
-type grantView struct {
+// GrantView is a role that a user has, and where it came from.
+type GrantView struct {
 	Role        idbridge.Role `json:"role"`
 	Application string        `json:"application,omitempty" doc:"Absent: everywhere."`
 	Origin      string        `json:"origin" doc:"A directory's name, or local."`
@@ -30,16 +32,16 @@ type grantView struct {
 // local is the origin of what no directory gave.
 const local = "local"
 
-func viewGrant(g *idbridge.Grant) grantView {
-	v := grantView{Role: g.Role, Application: g.Application, Origin: g.Directory, Group: g.GroupName, By: g.By, Since: moment(g.Since)}
+func viewGrant(g *idbridge.Grant) GrantView {
+	v := GrantView{Role: g.Role, Application: g.Application, Origin: g.Directory, Group: g.GroupName, By: g.By, Since: moment(g.Since)}
 	if g.Manual() {
 		v.Origin = local
 	}
 	return v
 }
 
-func viewGrants(grants []idbridge.Grant) []grantView {
-	out := make([]grantView, 0, len(grants))
+func viewGrants(grants []idbridge.Grant) []GrantView {
+	out := make([]GrantView, 0, len(grants))
 	for i := range grants {
 		out = append(out, viewGrant(&grants[i]))
 	}
@@ -103,23 +105,42 @@ func viewLinks(links []idbridge.Link) []linkView {
 	return out
 }
 
+// valueSet is a set of values in an answer: texts, and {"base64":"…"} for octets that are not text.
+type valueSet idbridge.Values
+
+// MarshalJSON writes the set as the dictionary does.
+func (v valueSet) MarshalJSON() ([]byte, error) {
+	return idbridge.Values(v).MarshalJSON() //nolint:wrapcheck // it says what it is
+}
+
+// Schema describes the set in the document.
+func (valueSet) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeArray, Items: &huma.Schema{AnyOf: []*huma.Schema{
+		{Type: huma.TypeString},
+		{
+			Type: huma.TypeObject, Required: []string{"base64"}, AdditionalProperties: false,
+			Properties: map[string]*huma.Schema{"base64": {Type: huma.TypeString, ContentEncoding: "base64"}},
+		},
+	}}}
+}
+
 // userView is a user as administrators see him.
 type userView struct {
-	ID        idbridge.UserID                        `json:"id"`
-	Kind      idbridge.UserKind                      `json:"kind" enum:"person,service"`
-	UserName  string                                 `json:"userName"`
-	Profile   map[idbridge.Attribute]idbridge.Values `json:"profile" doc:"Every attribute that the store holds, each a set."`
-	Suspended bool                                   `json:"suspended" doc:"By an administrator; no run lifts it."`
-	Revision  int64                                  `json:"revision" doc:"Also the ETag."`
-	CreatedAt *time.Time                             `json:"createdAt"`
-	UpdatedAt *time.Time                             `json:"updatedAt"`
-	Links     []linkView                             `json:"links,omitempty" doc:"Only when one user is read."`
+	ID        idbridge.UserID                 `json:"id"`
+	Kind      idbridge.UserKind               `json:"kind" enum:"person,service"`
+	UserName  string                          `json:"userName"`
+	Profile   map[idbridge.Attribute]valueSet `json:"profile" doc:"Every attribute that the store holds, each a set."`
+	Suspended bool                            `json:"suspended" doc:"By an administrator; no run lifts it."`
+	Revision  int64                           `json:"revision" doc:"Also the ETag."`
+	CreatedAt *time.Time                      `json:"createdAt"`
+	UpdatedAt *time.Time                      `json:"updatedAt"`
+	Links     []linkView                      `json:"links,omitempty" doc:"Only when one user is read."`
 }
 
 func viewUser(u *idbridge.User) *userView {
-	profile := u.Profile
-	if profile == nil {
-		profile = idbridge.Profile{}
+	profile := make(map[idbridge.Attribute]valueSet, len(u.Profile))
+	for a, v := range u.Profile {
+		profile[a] = valueSet(nonNil(v))
 	}
 	return &userView{
 		ID: u.ID, Kind: u.Kind, UserName: u.UserName(), Profile: profile, Suspended: u.Suspended, Revision: u.Revision,

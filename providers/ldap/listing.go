@@ -36,7 +36,7 @@ func newListing(s *Session) *listing {
 		s: s, out: make(chan []idbridge.Change, changesAhead), reader: s.d.reader(s.server.version),
 		index: newIndex(s.d.cfg.memberLogins()), shared: map[string]bool{},
 	}
-	l.proof = idbridge.Proof{Feed: feedListing, Server: s.server.identity}
+	l.proof = idbridge.Proof{Feed: feedListing, Server: s.server.identity, LastPage: true} // until a search ends early
 	return l
 }
 
@@ -164,7 +164,7 @@ func (l *listing) person(ctx context.Context, e *entry) error {
 // one id are never taken for one.
 func (l *listing) findShared(ctx context.Context) error {
 	seen := newIndex(false)
-	entries := l.proof
+	before := l.proof
 	r := request{
 		base: l.s.d.cfg.Users.Base, scope: ldap.ScopeWholeSubtree, filter: l.s.d.cfg.Users.Filter,
 		attributes: []string{l.s.d.cfg.IDAttribute},
@@ -177,7 +177,7 @@ func (l *listing) findShared(ctx context.Context) error {
 		}
 		return nil
 	}, nil)
-	l.proof = entries // the listing proper counts
+	l.proof = before // the listing proper counts
 	return err
 }
 
@@ -203,12 +203,12 @@ func (l *listing) emit(ctx context.Context, c idbridge.Change, last bool) error 
 // is free. A verdict of the server other than success becomes a doubt, or an error where nothing came at all and trying
 // again would not help.
 func (l *listing) pages(ctx context.Context, what string, r request, each func(*entry) error, paused func() error) error {
-	l.s.d.logSearch(ctx, r)
 	paged := l.s.server.has(oidPaging)
 	control := ldap.NewControlPaging(uint32(l.s.d.cfg.PageSize)) //nolint:gosec // at most maxPage
 	if paged {
 		r.controls = append(r.controls, control)
 	}
+	l.s.d.logSearch(ctx, r)
 	came := 0
 	for {
 		end, err := l.conn.entries(ctx, r, func(e *entry) error { came++; return each(e) })
@@ -231,7 +231,6 @@ func (l *listing) pages(ctx context.Context, what string, r request, each func(*
 		answer, ok := ldap.FindControl(end.controls, oidPaging).(*ldap.ControlPaging)
 		switch {
 		case !paged, ok && len(answer.Cookie) == 0:
-			l.proof.LastPage = true
 			return nil
 		case !ok:
 			l.proof.LastPage = false

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"syscall"
 
 	"github.com/go-asn1-ber/asn1-ber"
 	"github.com/go-ldap/ldap/v3"
@@ -118,7 +119,7 @@ func lost(ctx context.Context, subject string, err error) error {
 		e.Msg, e.Hint = "the directory's answer cannot be read", "is this really an LDAP server, and nothing between that changes bytes?"
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		e.Msg, e.Hint = "the directory does not answer", "the server hangs or is overloaded; raise timeouts if it is only slow"
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		e.Msg = "the directory closed the connection"
 	}
 	return e

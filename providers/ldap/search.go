@@ -158,7 +158,11 @@ func (d *Directory) logSearch(ctx context.Context, r request) {
 		return
 	}
 	scope := map[int]string{ldap.ScopeBaseObject: "base", ldap.ScopeSingleLevel: "one", ldap.ScopeWholeSubtree: "sub"}[r.scope]
-	words := []string{"ldapsearch", "-LLL", "-o", "ldif-wrap=no", "-H", quote(d.cfg.URLs[0])}
+	var words []string
+	if d.cfg.TLS.CAFile != "" {
+		words = append(words, "LDAPTLS_CACERT="+quote(d.cfg.TLS.CAFile))
+	}
+	words = append(words, "ldapsearch", "-LLL", "-o", "ldif-wrap=no", "-H", quote(d.cfg.URLs[0]))
 	if d.cfg.TLS.StartTLS {
 		words = append(words, "-ZZ")
 	}

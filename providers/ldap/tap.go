@@ -274,5 +274,9 @@ func (t *tap) hearGoodbye(h header) error {
 	if !bytes.Contains(msg, []byte(noticeOfDisconnection)) {
 		return nil
 	}
-	return fmt.Errorf("the server hangs up: %w", ldap.GetLDAPError(packet))
+	why := ldap.GetLDAPError(packet)
+	if why == nil {
+		why = io.EOF
+	}
+	return fmt.Errorf("the server hangs up: %w", why)
 }

@@ -135,7 +135,9 @@ func (c *Config) Validate() []error {
 	}
 	faults = append(faults, c.validateURLs()...)
 	d := c.withDefaults()
-	for key, dn := range map[string]string{"base_dn": c.BaseDN, "users.base": d.Users.Base, "groups.base": d.Groups.Base, "bind.dn": c.Bind.DN, "canary": c.Canary} {
+	for key, dn := range map[string]string{
+		"base_dn": c.BaseDN, "users.base": c.Users.Base, "groups.base": c.Groups.Base, "bind.dn": c.Bind.DN, "canary": c.Canary,
+	} {
 		if _, err := ldap.ParseDN(dn); err != nil {
 			fault(key, "%q is not a distinguished name: %v", dn, err)
 		}

@@ -79,7 +79,7 @@ func parseDefinition(text string) definition {
 			depth--
 		case i == 1 && !t.quoted:
 			d.oid = t.text
-		case t.quoted || depth > 1 || keyword != "" && len(d.words[keyword]) == 0 && !isKeyword(t.text):
+		case t.quoted || depth > 1 || keyword != "" && len(d.words[keyword]) == 0 && !isFlag(keyword):
 			d.words[keyword] = append(d.words[keyword], t.text)
 		default:
 			keyword = strings.ToLower(t.text)
@@ -89,14 +89,13 @@ func parseDefinition(text string) definition {
 	return d
 }
 
-// isKeyword tells whether a bare word is one of the keywords that may follow one without an argument.
-func isKeyword(s string) bool {
-	switch strings.ToUpper(s) {
-	case "NAME", "DESC", "OBSOLETE", "SUP", "EQUALITY", "ORDERING", "SUBSTR", "SYNTAX", "SINGLE-VALUE", "COLLECTIVE",
-		"NO-USER-MODIFICATION", "USAGE", "ABSTRACT", "STRUCTURAL", "AUXILIARY", "MUST", "MAY":
+// isFlag tells whether a keyword stands alone. All others have an argument, which may look like a keyword: SUP name.
+func isFlag(keyword string) bool {
+	switch keyword {
+	case "obsolete", "single-value", "collective", "no-user-modification", "abstract", "structural", "auxiliary":
 		return true
 	}
-	return strings.HasPrefix(strings.ToUpper(s), "X-")
+	return false
 }
 
 type token struct {

@@ -2,6 +2,7 @@ package idbridge
 
 import (
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
@@ -38,18 +39,13 @@ func (m Match) Normal(v string) string {
 	if !utf8.ValidString(v) {
 		return v // not text; compared as octets
 	}
+	if m == Telephone { // before folding: what stood apart may compose
+		return fold(strings.Map(dial, v))
+	}
 	if m != CaseExact {
 		v = fold(v)
 	} else if !ascii(v) {
 		v = norm.NFC.String(v)
-	}
-	if m == Telephone {
-		return strings.Map(func(r rune) rune {
-			if r == ' ' || r == '-' || r == '\t' || r == '\u00a0' {
-				return -1
-			}
-			return r
-		}, v)
 	}
 	if strings.IndexByte(v, ' ') < 0 && ascii(v) && strings.TrimSpace(v) == v && !strings.ContainsAny(v, "\t\n\r\v\f") {
 		return v
@@ -57,20 +53,41 @@ func (m Match) Normal(v string) string {
 	return strings.Join(strings.Fields(v), " ")
 }
 
-// fold is a case fold that is stable under itself: simple folding rune by rune around NFC, so that İ and ß keep their
-// identity and no value folds into two different forms on two platforms.
+// dial drops what telephoneNumberMatch does not see: blanks and hyphens (RFC 4518 section 2.6.3).
+func dial(r rune) rune {
+	switch r {
+	case '-', '\u058a', '\u2010', '\u2011', '\u2212', '\ufe63', '\uff0d':
+		return -1
+	}
+	if unicode.IsSpace(r) {
+		return -1
+	}
+	return r
+}
+
+// fold is a case fold that is stable under itself: simple folding rune by rune between two NFC, so that İ, ı and ß keep
+// their identity and no value folds into two different forms on two platforms.
 func fold(v string) string {
 	if ascii(v) {
 		return strings.ToLower(v)
 	}
+	v = norm.NFC.String(v)
 	for range 4 { // composing may give a rune that folds again; it settles after one more round
-		next := norm.NFC.String(strings.ToLower(v))
+		next := norm.NFC.String(strings.Map(foldRune, v))
 		if next == v {
 			break
 		}
 		v = next
 	}
 	return v
+}
+
+// foldRune is the simple case folding of Unicode: through the upper case, so that ς is σ and the ohm sign is ω.
+func foldRune(r rune) rune {
+	if r == 'İ' || r == 'ı' { // folded in Turkish only
+		return r
+	}
+	return unicode.ToLower(unicode.ToUpper(r))
 }
 
 func ascii(v string) bool {

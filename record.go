@@ -74,7 +74,9 @@ func (d *Digester) Record(r *Record) Digest {
 			b = appendText(b, v)
 		}
 	}
-	for _, a := range r.Unknown {
+	d.attrs = append(d.attrs[:0], r.Unknown...)
+	slices.Sort(d.attrs)
+	for _, a := range d.attrs {
 		b = append(b, '?')
 		b = appendText(b, string(a))
 	}

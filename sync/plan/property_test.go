@@ -288,7 +288,7 @@ func lawful(t *rapid.T, p *plan.Policy, s *idbridge.Subject, o *plan.Observed, d
 	for i := range d.Steps {
 		step := &d.Steps[i]
 		takes := step.Verb == idbridge.Miss || step.Verb == idbridge.Purge || step.Verb == idbridge.Suspend && step.State == idbridge.LinkMissing
-		if takes && (d.Proof == nil || plan.Doubt(d.Proof) != "" || o.Record != nil || o.Unusable != "") {
+		if takes && (d.Proof == nil || d.Proof.Doubt != "" || o.Record != nil || o.Unusable != "") {
 			t.Fatalf("%s without proof", step.Verb)
 		}
 		if step.Verb == idbridge.Suspend && step.State == idbridge.LinkInactive && o.Record.Profile.IsActive() &&

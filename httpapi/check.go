@@ -55,15 +55,11 @@ func readQuestion(body []byte) (question, error) {
 	if err != nil {
 		return q, err
 	}
-	p := problem.New(problem.Invalid, "")
-	if q.hasUser == q.hasKey {
-		p.At("body", "expected either user or key")
-	}
-	if q.role == "" {
-		p.At("body.role", "expected a role")
-	}
-	if len(p.Errors) > 0 {
-		return q, p
+	switch {
+	case q.hasUser == q.hasKey:
+		return q, problem.New(problem.Invalid, "").At("body", "expected either user or key")
+	case q.role == "":
+		return q, problem.New(problem.Invalid, "").At("body.role", "expected a role")
 	}
 	return q, nil
 }
@@ -105,8 +101,8 @@ func (s *Server) check(r *http.Request, x *exchange, body, out []byte) ([]byte, 
 	if !s.may(&x.who, RolesCheck) && !q.about(&x.who) {
 		return out, problem.New(problem.Forbidden, "")
 	}
-	at := s.config.Now()
-	access, reason, err := s.answerOf(ctx, &q)
+	at := x.started
+	access, reason, err := s.answerOf(ctx, &q, at)
 	if err != nil {
 		return out, err
 	}
@@ -115,7 +111,7 @@ func (s *Server) check(r *http.Request, x *exchange, body, out []byte) ([]byte, 
 		if revision, err = s.waitRevision(ctx, q.minRevision); err != nil {
 			return out, err
 		}
-		if access, reason, err = s.answerOf(ctx, &q); err != nil { // it may have changed while we waited
+		if access, reason, err = s.answerOf(ctx, &q, s.config.Now()); err != nil { // it may have changed while we waited
 			return out, err
 		}
 		revision = max(revision, access.Revision)
@@ -154,13 +150,13 @@ func (q *question) about(who *credential.Caller) bool {
 }
 
 // answerOf looks the user up and says whether he may, and why not.
-func (s *Server) answerOf(ctx context.Context, q *question) (idbridge.Access, string, error) {
+func (s *Server) answerOf(ctx context.Context, q *question, at time.Time) (idbridge.Access, string, error) {
 	var access idbridge.Access
 	var err error
 	switch {
 	case q.hasKey:
 		var code string
-		if _, access, code, err = s.inspect(ctx, q.key); err != nil {
+		if _, access, code, err = s.inspect(ctx, q.key, at); err != nil {
 			return access, "", err
 		}
 		if code != codeValid && code != codeUserDisabled {

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/idbridge/idbridge/httpapi/credential"
 )
 
@@ -21,6 +23,7 @@ type exchange struct {
 	octets  int64
 	cause   error // of a problem, for the log
 	hot     bool
+	good    prometheus.Observer // of the hot route's good answers
 }
 
 // WriteHeader notes the status.

@@ -12,24 +12,32 @@ import (
 	"github.com/idbridge/idbridge/httpapi/strict"
 )
 
+// hotHandler is a hot route's pattern and what serves it.
+type hotHandler struct {
+	route string
+	serve http.HandlerFunc
+}
+
 // maxHotBody bounds the question on a hot route.
 const maxHotBody = 16 << 10
 
 // hotRoute serves a question that other programs ask all the time: the caller is proved, the body is read into a pooled
 // buffer, answer appends the JSON to another. On a cache hit nothing here reads the database, reflects, or writes a row.
 func (s *Server) hotRoute(path string, need []Permission, answer func(r *http.Request, x *exchange, body, out []byte) ([]byte, error)) {
+	good := s.measures.observer(served{"POST " + base + path, http.MethodPost, "200"})
 	handle := func(w http.ResponseWriter, r *http.Request) {
 		x, ok := w.(*exchange)
 		if !ok {
 			http.Error(w, "", http.StatusInternalServerError)
 			return
 		}
+		x.good = good
 		if err := s.hotAnswer(x, r, need, answer); err != nil {
 			s.problem(x, err)
 		}
 	}
 	s.mux.HandleFunc("POST "+base+path, handle)
-	s.hot[base+path] = handle
+	s.hot[base+path] = hotHandler{"POST " + base + path, handle}
 }
 
 func (s *Server) hotAnswer(
@@ -104,11 +112,14 @@ func bodyTrouble(err error) error {
 	return problem.New(problem.Malformed, "The body ended too early.").Because(err)
 }
 
-// members reads a flat question strictly. set gets each member and returns the fault of a value, or errUnknownMember.
+// members reads a flat question strictly. set gets each member and returns what is wrong with its value, "" for nothing.
 func members(body []byte, set func(name string, value []byte) (fault string)) error {
-	p := problem.New(problem.Invalid, "")
+	var p *problem.Problem
 	err := strict.Members(body, func(name string, value []byte) error {
 		if fault := set(name, value); fault != "" {
+			if p == nil {
+				p = problem.New(problem.Invalid, "")
+			}
 			p.At(place("body."+name), fault)
 		}
 		return nil
@@ -119,7 +130,7 @@ func members(body []byte, set func(name string, value []byte) (fault string)) er
 		return problem.New(problem.Malformed, "").At("body", fault.Error())
 	case err != nil:
 		return err
-	case len(p.Errors) > 0:
+	case p != nil:
 		return p
 	}
 	return nil

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -17,7 +16,6 @@ import (
 // measures are the API's own metrics, and the store's as they are found when somebody scrapes.
 type measures struct {
 	durations *prometheus.HistogramVec
-	known     sync.Map // served → prometheus.Observer
 	registry  *prometheus.Registry
 }
 
@@ -43,19 +41,18 @@ func newMeasures(registry *prometheus.Registry, c *Config) (*measures, error) {
 }
 
 func (m *measures) served(x *exchange, method string, took time.Duration) {
-	key := served{x.route, knownMethod(method), statusClass(x.status)}
-	if o, ok := m.known.Load(key); ok {
-		if o, ok := o.(prometheus.Observer); ok {
-			o.Observe(took.Seconds())
-		}
+	if x.good != nil && x.status == http.StatusOK {
+		x.good.Observe(took.Seconds())
 		return
 	}
-	o := m.durations.WithLabelValues(key.route, key.method, key.status)
-	m.known.Store(key, o)
-	o.Observe(took.Seconds())
+	m.observer(served{x.route, knownMethod(method), statusText(x.status)}).Observe(took.Seconds())
 }
 
-func statusClass(status int) string {
+func (m *measures) observer(key served) prometheus.Observer {
+	return m.durations.WithLabelValues(key.route, key.method, key.status)
+}
+
+func statusText(status int) string {
 	if status < http.StatusContinue || status > 599 {
 		return "other"
 	}

@@ -33,7 +33,7 @@ type Server struct {
 	resolver  *credential.Resolver
 	mux       *http.ServeMux
 	api       huma.API
-	hot       map[string]http.HandlerFunc // path → handler of the routes that pass the router by
+	hot       map[string]hotHandler // by path: the routes that pass the router by
 	document  document
 	measures  *measures
 	audited   *rate.Limiter // audit rows of failed sign-ins
@@ -62,7 +62,7 @@ func New(c Config) (*Server, error) {
 	}
 	c.withDefaults()
 	s := &Server{
-		config: c, roles: rolesOf(c.Permissions), mux: http.NewServeMux(), hot: map[string]http.HandlerFunc{},
+		config: c, roles: rolesOf(c.Permissions), mux: http.NewServeMux(), hot: map[string]hotHandler{},
 		audited: rate.NewLimiter(auditedPerSecond, auditedPerSecond), random: rand.Reader,
 	}
 	s.policies = map[string]*plan.Policy{}
@@ -127,9 +127,9 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		h.Set("Strict-Transport-Security", "max-age=31536000")
 	}
 	defer s.finish(x, r)
-	if hot := s.hot[r.URL.Path]; hot != nil && r.Method == http.MethodPost {
-		x.hot, x.route = true, r.URL.Path
-		hot(x, r)
+	if hot, ok := s.hot[r.URL.Path]; ok && r.Method == http.MethodPost {
+		x.hot, x.route = true, hot.route
+		hot.serve(x, r)
 		return
 	}
 	s.route(x, r)

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/idbridge/idbridge"
 	"github.com/idbridge/idbridge/httpapi/credential"
@@ -26,7 +27,7 @@ const (
 
 // inspect finds out whose key a text is and whether it works. The time does not tell an unknown id from a wrong secret.
 // Error: the store's, other than NotFound.
-func (s *Server) inspect(ctx context.Context, text idbridge.Secret) (idbridge.Key, idbridge.Access, string, error) {
+func (s *Server) inspect(ctx context.Context, text idbridge.Secret, at time.Time) (idbridge.Key, idbridge.Access, string, error) {
 	k, ok := idbridge.ParseKeyText(text.Reveal())
 	if !ok {
 		return idbridge.Key{}, idbridge.Access{}, codeNotFound, nil
@@ -38,7 +39,7 @@ func (s *Server) inspect(ctx context.Context, text idbridge.Secret) (idbridge.Ke
 	if !k.Matches(key.Digest) || err != nil {
 		return idbridge.Key{}, idbridge.Access{}, codeNotFound, nil
 	}
-	switch key.State(s.config.Now()) {
+	switch key.State(at) {
 	case idbridge.KeyRevoked:
 		return key, access, codeRevoked, nil
 	case idbridge.KeyDisabled, idbridge.KeyPending:
@@ -91,13 +92,13 @@ func readVerification(body []byte) (verification, error) {
 }
 
 // verify answers whose key it is. The answer is 200 whatever the key; what is wrong with it stands in code.
-func (s *Server) verify(r *http.Request, _ *exchange, body, out []byte) ([]byte, error) {
+func (s *Server) verify(r *http.Request, x *exchange, body, out []byte) ([]byte, error) {
 	v, err := readVerification(body)
 	if err != nil {
 		return out, err
 	}
-	ctx, at := r.Context(), s.config.Now()
-	key, access, code, err := s.inspect(ctx, v.key)
+	ctx, at := r.Context(), x.started
+	key, access, code, err := s.inspect(ctx, v.key, at)
 	if err != nil {
 		return out, err
 	}
@@ -110,7 +111,7 @@ func (s *Server) verify(r *http.Request, _ *exchange, body, out []byte) ([]byte,
 		}
 	}
 	if code != codeValid {
-		return s.appendInvalid(ctx, out, code, &access)
+		return s.appendInvalid(ctx, out, code, &access, at)
 	}
 	s.config.Store.Touch(key.ID, v.ip, at)
 	out = append(out, `{"valid":true,"code":"VALID","keyId":`...)
@@ -136,7 +137,7 @@ func (s *Server) verify(r *http.Request, _ *exchange, body, out []byte) ([]byte,
 }
 
 // appendInvalid says that a key does not work, and nothing about whose it is.
-func (s *Server) appendInvalid(ctx context.Context, out []byte, code string, a *idbridge.Access) ([]byte, error) {
+func (s *Server) appendInvalid(ctx context.Context, out []byte, code string, a *idbridge.Access, at time.Time) ([]byte, error) {
 	revision := a.Revision
 	if revision == 0 {
 		var err error
@@ -149,7 +150,7 @@ func (s *Server) appendInvalid(ctx context.Context, out []byte, code string, a *
 	out = append(out, `","revision":`...)
 	out = strconv.AppendInt(out, revision, 10)
 	out = append(out, `,"asOf":`...)
-	return append(appendTime(out, s.config.Now()), '}'), nil
+	return append(appendTime(out, at), '}'), nil
 }
 
 // appendRoles appends the names of the roles that hold everywhere, and on the application when one is named, each once.

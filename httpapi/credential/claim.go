@@ -20,12 +20,13 @@ type Claim struct {
 
 // Read finds the credentials of a request in X-API-KEY and Authorization (Bearer with a key, Basic). Other headers prove
 // nothing and are not looked at. Errors: *problem.Problem, 400 for a repeated header, 401 for one that cannot be read.
-func Read(h http.Header) ([]Claim, error) {
+func Read(h http.Header) ([]Claim, error) { return read(h, nil) }
+
+func read(h http.Header, claims []Claim) ([]Claim, error) {
 	keys, auth := h["X-Api-Key"], h["Authorization"]
 	if len(keys) > 1 || len(auth) > 1 {
 		return nil, problem.New(problem.Malformed, "A header that carries a credential comes twice.")
 	}
-	var claims []Claim
 	if len(keys) == 1 {
 		claims = append(claims, Claim{Key: idbridge.NewSecret(keys[0])})
 	}

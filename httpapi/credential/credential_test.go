@@ -119,7 +119,7 @@ func (b *bed) askFrom(from string, headers ...string) (credential.Caller, *probl
 	for i := 0; i < len(headers); i += 2 {
 		h.Add(headers[i], headers[i+1])
 	}
-	c, err := b.res.Resolve(context.Background(), h, netip.MustParseAddr(from))
+	c, err := b.res.Resolve(context.Background(), h, netip.MustParseAddr(from), b.now)
 	if err == nil {
 		return c, nil
 	}

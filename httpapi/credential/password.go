@@ -11,18 +11,18 @@ import (
 )
 
 // basic proves Basic credentials: a key of that user in the place of the password, or his password at a directory.
-func (v *Resolver) basic(ctx context.Context, claim *Claim, from netip.Addr) (Caller, error) {
+func (v *Resolver) basic(ctx context.Context, claim *Claim, from netip.Addr, now time.Time) (Caller, error) {
 	address := network(from)
 	directory, name := v.split(claim.Name)
 	counted := idbridge.CaseIgnore.Normal(claim.Name)
 	text, isKey := idbridge.ParseKeyText(claim.Password.Reveal())
 	if isKey {
-		c, err := v.key(ctx, text)
+		c, err := v.key(ctx, text, now)
 		if err == nil && idbridge.CaseIgnore.Normal(c.Name()) != idbridge.CaseIgnore.Normal(name) {
 			err = Refuse("key of another user")
 		}
 		if err == nil {
-			v.store.Touch(c.Key, from.String(), v.now())
+			v.store.Touch(c.Key, from.String(), now)
 			return c, nil
 		}
 		if p := problem.From(err); p.Status >= 500 || text.Genuine() { // a key of ours is never shown to a directory

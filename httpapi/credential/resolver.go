@@ -70,15 +70,16 @@ func (v *Resolver) Limiter() *Limiter { return v.limiter }
 
 // Resolve proves every credential that the request presents and returns whose they are; nobody when it presents none.
 // Errors: *problem.Problem: 401 for any that fails, 400 when they are of different users or cannot be read, 429 when
-// passwords from this address have to wait, 503 when a directory or the store cannot be asked.
-func (v *Resolver) Resolve(ctx context.Context, h http.Header, from netip.Addr) (Caller, error) {
-	claims, err := Read(h)
+// passwords from this address have to wait, 503 when a directory or the store cannot be asked. now is the moment of the request.
+func (v *Resolver) Resolve(ctx context.Context, h http.Header, from netip.Addr, now time.Time) (Caller, error) {
+	var room [2]Claim
+	claims, err := read(h, room[:0])
 	if err != nil {
 		return Caller{}, v.failed(err, network(from), "")
 	}
 	var caller Caller
 	for i := range claims {
-		c, err := v.prove(ctx, &claims[i], from)
+		c, err := v.prove(ctx, &claims[i], from, now)
 		if err != nil {
 			return Caller{}, err
 		}
@@ -92,24 +93,24 @@ func (v *Resolver) Resolve(ctx context.Context, h http.Header, from netip.Addr) 
 	return caller, nil
 }
 
-func (v *Resolver) prove(ctx context.Context, claim *Claim, from netip.Addr) (Caller, error) {
+func (v *Resolver) prove(ctx context.Context, claim *Claim, from netip.Addr, now time.Time) (Caller, error) {
 	if claim.Basic {
-		return v.basic(ctx, claim, from)
+		return v.basic(ctx, claim, from, now)
 	}
 	text, ok := idbridge.ParseKeyText(claim.Key.Reveal())
 	if !ok {
 		return Caller{}, v.failed(Refuse("not a key"), network(from), "")
 	}
-	c, err := v.key(ctx, text)
+	c, err := v.key(ctx, text, now)
 	if err != nil {
 		return Caller{}, v.failed(err, network(from), "")
 	}
-	v.store.Touch(c.Key, from.String(), v.now())
+	v.store.Touch(c.Key, from.String(), now)
 	return c, nil
 }
 
 // key proves a key: one lookup by id, one comparison in constant time, then the key's state and its owner's.
-func (v *Resolver) key(ctx context.Context, text idbridge.KeyText) (Caller, error) {
+func (v *Resolver) key(ctx context.Context, text idbridge.KeyText, now time.Time) (Caller, error) {
 	key, access, err := v.store.KeyAccess(ctx, text.ID())
 	if err != nil && idbridge.KindOf(err) != idbridge.NotFound {
 		return Caller{}, problem.From(err)
@@ -117,7 +118,7 @@ func (v *Resolver) key(ctx context.Context, text idbridge.KeyText) (Caller, erro
 	if !text.Matches(key.Digest) || err != nil { // compared also when the id is unknown: the same time for both
 		return Caller{}, Refuse("unknown key")
 	}
-	if state := key.State(v.now()); state != idbridge.KeyActive {
+	if state := key.State(now); state != idbridge.KeyActive {
 		return Caller{}, Refuse("key " + string(key.ID) + " is " + string(state))
 	}
 	if !access.Exists || !access.May {

@@ -220,6 +220,10 @@ func (r *pass) stale(d *decided) {
 		r.row.Counts.Stale++
 		return
 	}
+	if !d.present {
+		r.giveUp(d.ID, attempt{name: d.Name}) // absence is not proved by one more look
+		return
+	}
 	r.look(d.ID, attempt{phase: d.Phase(), pending: !d.counted, present: d.present, name: d.Name, author: authorOf(&d.Decision)})
 }
 

@@ -21,6 +21,8 @@ func (v *view) Commit(_ context.Context, lead idbridge.Lead, decisions []idbridg
 			v.release(d, released)
 		}
 	}
+	for v.keep(decisions, out, released) {
+	}
 	for i := range decisions {
 		if !out[i].Stale {
 			out[i] = v.commit(lead, &decisions[i], released)
@@ -74,6 +76,32 @@ func (v *view) release(d *idbridge.Decision, released map[claim]idbridge.UserID)
 	}
 }
 
+// keep takes back one release of somebody who does not get what he wants instead, and so keeps what he has.
+func (v *view) keep(decisions []idbridge.Decision, out []idbridge.Outcome, released map[claim]idbridge.UserID) bool {
+	for i := range decisions {
+		for k := range decisions[i].Steps {
+			s := &decisions[i].Steps[k]
+			if out[i].Stale || s.Side != idbridge.StoreSide || s.User == 0 {
+				continue
+			}
+			var o idbridge.Outcome
+			free := v.free(s.User, s.After, released, &o)
+			for a, want := range s.After {
+				if _, ok := free[a]; ok || len(want) == 0 {
+					continue
+				}
+				for c, u := range released {
+					if u == s.User && c.a == a {
+						delete(released, c)
+						return true
+					}
+				}
+			}
+		}
+	}
+	return false
+}
+
 // free leaves out the unique values that another user holds.
 func (v *view) free(u idbridge.UserID, after idbridge.Profile, released map[claim]idbridge.UserID, o *idbridge.Outcome) idbridge.Profile {
 	out := after.Clone()
@@ -119,6 +147,14 @@ func (v *view) commit(lead idbridge.Lead, d *idbridge.Decision, released map[cla
 		return o
 	}
 	o.User = l.User
+	if len(o.Withheld) > 0 { // what the user did not get is not agreed on
+		part := *d
+		part.Base = d.Base.Clone()
+		for _, h := range o.Withheld {
+			delete(part.Base, h.Attribute)
+		}
+		d = &part
+	}
 	v.remember(l, d)
 	if len(o.Withheld) > 0 {
 		l.Digest = idbridge.Digest{}

@@ -117,6 +117,9 @@ func (v *view) EndRun(_ context.Context, lead idbridge.Lead, run idbridge.Run, s
 	if source != nil {
 		v.source = *source
 	}
+	if v.ended != nil {
+		v.ended()
+	}
 	v.endings = append(v.endings, run)
 	return nil
 }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/idbridge/idbridge"
 	"github.com/idbridge/idbridge/internal/failpoint"
@@ -72,6 +73,8 @@ func readBack(schema idbridge.Schema, sent idbridge.SentID, step *idbridge.Step,
 			if len(got) == len(want) {
 				base[a] = got
 			}
+		case landed(schema.Normal(a, step.Before[a]), schema.Normal(a, want), schema.Normal(a, got)):
+			base[a] = want
 		case schema.Equal(a, got, step.Before[a]):
 			before++
 		}
@@ -84,6 +87,31 @@ func readBack(schema idbridge.Schema, sent idbridge.SentID, step *idbridge.Step,
 		s.How, s.Base = idbridge.SentSettled, base
 	}
 	return s, false
+}
+
+// landed tells that a set shows what a step did to it, beside what somebody else did: everything added is there, and
+// nothing of what was removed. All three are normal forms. The step changed something.
+func landed(before, after, now idbridge.Values) bool {
+	changed := false
+	for _, v := range after {
+		if _, had := slices.BinarySearch(before, v); had {
+			continue
+		}
+		changed = true
+		if _, has := slices.BinarySearch(now, v); !has {
+			return false
+		}
+	}
+	for _, v := range before {
+		if _, keeps := slices.BinarySearch(after, v); keeps {
+			continue
+		}
+		changed = true
+		if _, has := slices.BinarySearch(now, v); has {
+			return false
+		}
+	}
+	return changed
 }
 
 // glimpse is what a settlement writes about the record: never a digest, because whether everything about the record is

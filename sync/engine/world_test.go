@@ -49,7 +49,8 @@ type world struct {
 	asserts   bool // the directory offers the assertion control
 
 	commits func(lead idbridge.Lead, d *idbridge.Decision) // told what is about to be committed
-	listed  func(ids []string)                              // told what a whole listing showed
+	listed  func(ids []string)                             // told what a whole listing showed
+	ended   func()                                         // told that a run ended
 }
 
 // listing says how the next listings go wrong.

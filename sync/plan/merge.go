@@ -63,8 +63,8 @@ func (w *work) once(s *sides) {
 	w.moveBase(s.a, s.dir)
 }
 
-// equal folds: what both sides hold is the base, whatever it was. Spelling that the equality rule does not see follows
-// the side that changed it, and is never a conflict.
+// equal folds: what both sides hold is the base, whatever it was. A spelling that the equality rule does not see is never
+// a conflict.
 func (w *work) equal(s *sides) {
 	if c := w.openConflict(s.a); c != nil {
 		w.d.Closed = append(w.d.Closed, c.ID)
@@ -86,31 +86,22 @@ func (w *work) equal(s *sides) {
 	}
 }
 
-// respell carries a spelling over.
+// respell follows the directory in spellings that the equality rule does not see, unless the store owns the attribute.
+// It never writes one to the directory: to both sides the value is the same, and a server that keeps to its own spelling
+// would be written to in every run.
 //
-//	flow   who changed it         then
-//	both   directory              store := directory
-//	both   store                  directory := store
-//	both   both                   as on_conflict says, without a row; hold is read as directory
-//	in     directory, or both     store := directory
-//	out    store                  directory := store
-//	       anything else          only the base is folded
+//	flow       the directory respelled it   then
+//	both, in   since the base               store := directory
+//	both, in   no                           nothing; the store may spell it as it likes
+//	out        either                       only the base is folded
 func (w *work) respell(s *sides) {
-	byDir, byStore := !same(s.base, s.dir), !same(s.base, s.store)
-	out := !byDir || byStore && s.rule.OnConflict == PreferStore
+	byDir := !same(s.base, s.dir)
 	switch {
-	case w.p.Schema[s.a].Match == idbridge.Boolean:
-	case s.rule.Flow == In && byDir, s.rule.Flow == Both && !out:
+	case byDir && s.rule.Flow != Out && w.p.Schema[s.a].Match != idbridge.Boolean:
 		w.pull(s)
-		return
-	case s.rule.Flow == Both && w.p.Writable, s.rule.Flow == Out && byStore && !byDir && w.p.Writable:
-		w.push(s)
-		return
-	}
-	switch {
 	case w.p.Schema.Equal(s.a, s.base, s.dir):
 	case s.rule.Flow == Out:
-		w.moveBase(s.a, s.store) // so that the directory's spelling is not taken for an edit, nor the store's for a new one
+		w.moveBase(s.a, s.store)
 	default:
 		w.moveBase(s.a, s.dir)
 	}

@@ -123,7 +123,7 @@ func (w *work) create() {
 func (w *work) taken() string {
 	for _, h := range w.d.Withheld {
 		if h.Attribute == idbridge.UserName {
-			return "userName " + strconv.Quote(h.Value) + " is " + h.Why
+			return "userName " + strconv.Quote(h.Value) + ": " + h.Why
 		}
 	}
 	return "userName is missing"

@@ -29,8 +29,8 @@ func (w *work) free(a idbridge.Attribute, v idbridge.Values) idbridge.Values {
 	}
 	var out idbridge.Values
 	for i, x := range v {
-		h := w.holder(a, spec.Match.Normal(x))
-		ok := h == nil || w.owns(a, h.Value) || w.released(h)
+		h := w.blocker(a, spec.Match.Normal(x))
+		ok := h == nil
 		if !ok {
 			w.withhold(idbridge.Withheld{Attribute: a, Value: x, Holder: h.User, Why: holds(h)})
 		}
@@ -67,37 +67,45 @@ func holds(h *idbridge.Holder) string {
 	return b.String()
 }
 
-// holder returns who else holds a unique value, or nil.
-func (w *work) holder(a idbridge.Attribute, normal string) *idbridge.Holder {
+// blocker returns who keeps a unique value, or nil when everybody else who holds or wants it lets it go.
+func (w *work) blocker(a idbridge.Attribute, normal string) *idbridge.Holder {
+	var yielding []*idbridge.Holder
 	for i := range w.s.Holders {
 		h := &w.s.Holders[i]
-		if h.Attribute != a || h.Value != normal || h.Link == w.s.ID || h.User != 0 && h.User == w.d.User {
+		if h.Attribute != a || h.Value != normal || h.Link == w.s.ID || h.User != 0 && h.User == w.d.User || w.owns(a, normal) {
 			continue
 		}
-		return h
+		if w.yield(h) == nil {
+			return h
+		}
+		yielding = append(yielding, h)
+	}
+	for _, h := range yielding {
+		if !w.release(h) {
+			return h
+		}
 	}
 	return nil
 }
 
-// released tells whether the holder lets the value go: by a decision of his own in this run, to which this one is then
-// tied; or because he is absent for good, and gives it up by a step of this decision.
-func (w *work) released(h *idbridge.Holder) bool {
-	if h.Link.ID == "" {
-		return false
+func (w *work) yield(h *idbridge.Holder) *Yield {
+	i := slices.IndexFunc(w.o.Yields, func(y Yield) bool { return y.Link == h.Link })
+	if i < 0 || h.Link.ID == "" {
+		return nil
 	}
-	for _, y := range w.o.Yields {
-		if y.Link != h.Link {
-			continue
-		}
-		if y.Gone {
-			return w.giveUp(h)
-		}
-		if !slices.Contains(w.d.Tied, h.Link) {
-			w.d.Tied = append(w.d.Tied, h.Link)
-		}
-		return true
+	return &w.o.Yields[i]
+}
+
+// release takes over a value whose holder lets it go: by a decision of his own in this run, to which this one is then tied;
+// or because he is absent for good, and gives it up by a step of this decision.
+func (w *work) release(h *idbridge.Holder) bool {
+	if w.yield(h).Gone {
+		return w.giveUp(h)
 	}
-	return false
+	if !slices.Contains(w.d.Tied, h.Link) {
+		w.d.Tied = append(w.d.Tied, h.Link)
+	}
+	return true
 }
 
 // giveUp plans that an absent holder lets a value go, so that the same login under a new id is a new user at once, who

@@ -3,7 +3,6 @@ package authstore
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 
 	"github.com/idbridge/idbridge"
 )
@@ -30,7 +29,7 @@ func (c *commit) apply(i int) error {
 		}
 	}
 	if link == nil {
-		c.guard(i, d, user)
+		c.guard(i, d)
 		return nil
 	}
 	if link.gone {
@@ -42,7 +41,7 @@ func (c *commit) apply(i int) error {
 		if link.Base == nil {
 			link.Base = idbridge.Profile{}
 		}
-		c.mergeBase(i, link.Base, d.Base)
+		c.mergeAllowed(i, user, link.Base, d.Base, false)
 	}
 	link.observe(&d.Seen)
 	if len(c.out[i].Withheld) > 0 {
@@ -57,7 +56,7 @@ func (c *commit) apply(i int) error {
 		link.Version++
 		link.dirty = true
 	}
-	c.guard(i, d, user)
+	c.guard(i, d)
 	c.contend(d, user)
 	return nil
 }
@@ -76,8 +75,12 @@ func (c *commit) step(i int, step *idbridge.Step, link *linkedRow, user *userRec
 		c.w.change(step, user.ID, "", string(link.State))
 		c.t.note(c.auditRow("link", user, step.Why))
 	case idbridge.Update:
-		c.change(i, step, user)
-		c.w.change(step, user.ID, "", "")
+		changed := user
+		if other := c.yielder(step, user); other != nil {
+			changed = other
+		}
+		c.change(i, step, changed)
+		c.w.change(step, changed.ID, "", "")
 	case idbridge.Suspend, idbridge.Restore:
 		c.setState(step, link, user)
 	case idbridge.Miss:
@@ -95,13 +98,22 @@ func (c *commit) step(i int, step *idbridge.Step, link *linkedRow, user *userRec
 	return link, user, nil
 }
 
+// yielder returns another user than the decision's whom a step changes: an absent one who lets a unique value go. nil for
+// none.
+func (c *commit) yielder(step *idbridge.Step, user *userRecord) *userRecord {
+	if step.Verb != idbridge.Update || step.Side != idbridge.StoreSide || step.User == 0 || user != nil && step.User == user.ID {
+		return nil
+	}
+	return c.users[step.User]
+}
+
 // create makes the user of a new record.
 func (c *commit) create(i int, step *idbridge.Step) *userRecord {
 	at := moment(c.t.now)
 	user := &userRecord{fresh: true, User: idbridge.User{
 		ID: c.out[i].User, Kind: idbridge.Person, Profile: make(idbridge.Profile, len(step.After)), Revision: 1, Created: at, Updated: at,
 	}}
-	c.mergeAllowed(i, user.Profile, step.After, true)
+	c.mergeAllowed(i, user, user.Profile, step.After, true)
 	c.users[user.ID] = user
 	return user
 }
@@ -132,32 +144,34 @@ func (c *commit) change(i int, step *idbridge.Step, user *userRecord) {
 			user.Profile = idbridge.Profile{}
 		}
 	}
-	c.mergeAllowed(i, user.Profile, step.After, true)
+	c.mergeAllowed(i, user, user.Profile, step.After, true)
 	user.dirty = true
 }
 
-// mergeAllowed merges what the bids leave of set; mergeBase does so for a base, where an empty set is kept: it says that both
-// sides agree on nothing.
-func (c *commit) mergeAllowed(i int, p, set idbridge.Profile, remove bool) {
+// mergeAllowed merges what the user's bids leave of set. In a base an empty set is kept: it says that both sides agree on
+// nothing.
+func (c *commit) mergeAllowed(i int, user *userRecord, p, set idbridge.Profile, remove bool) {
 	if len(c.out[i].Withheld) == 0 {
 		merge(p, set, remove)
 		return
 	}
+	who := int64(user.ID)
+	if user.fresh {
+		who = int64(-1 - i)
+	}
 	rest := make(idbridge.Profile, len(set))
 	for a, v := range set {
-		if v, ok := c.claims.left(i, a, c.s.schema[a].Match, v); ok {
+		if v, ok := c.claims.left(i, who, a, c.s.schema[a].Match, v); ok {
 			rest[a] = v
 		}
 	}
 	merge(p, rest, remove)
 }
 
-func (c *commit) mergeBase(i int, base, set idbridge.Profile) { c.mergeAllowed(i, base, set, false) }
-
-// left returns what the bids of a decision leave of an attribute's values.
-func (b *bidding) left(decision int, a idbridge.Attribute, match idbridge.Match, v idbridge.Values) (idbridge.Values, bool) {
+// left returns what the bids of a decision leave a user of an attribute's values.
+func (b *bidding) left(decision int, who int64, a idbridge.Attribute, match idbridge.Match, v idbridge.Values) (idbridge.Values, bool) {
 	for k := range b.bids {
-		if one := &b.bids[k]; one.decision == decision && one.attribute == a && len(one.lost) > 0 {
+		if one := &b.bids[k]; one.decision == decision && one.who == who && one.attribute == a && len(one.lost) > 0 {
 			return one.allowed(match, v)
 		}
 	}
@@ -186,9 +200,11 @@ func (c *commit) setState(step *idbridge.Step, link *linkedRow, user *userRecord
 	c.t.note(c.auditRow(action, user, step.Why))
 }
 
-// observe writes what the run saw into the link. What a run did not see (an absent record has no place) is kept, the digest
-// never is.
+// observe writes what the run saw into the link; nothing when it says nothing. The place of an absent record is kept.
 func (l *linkedRow) observe(seen *idbridge.Observation) {
+	if *seen == (idbridge.Observation{}) {
+		return
+	}
 	if seen.Locator != "" {
 		l.Locator, l.Seen, l.Order = seen.Locator, seen.Version, seen.Order
 	}
@@ -216,17 +232,16 @@ func (c *commit) sent(i int, step *idbridge.Step, link *linkedRow, user *userRec
 }
 
 // guard writes what the decision says about the record's quarantine: nothing said clears it.
-func (c *commit) guard(i int, d *idbridge.Decision, user *userRecord) {
-	if d.ID.ID == "" && d.Unusable == "" {
+func (c *commit) guard(i int, d *idbridge.Decision) {
+	if d.Listed && len(c.out[i].Withheld) == 0 || d.ID.ID == "" && d.Unusable == "" {
 		return
 	}
-	var rows []QuarantineRow
+	var rows []idbridge.Withheld
 	if d.Unusable != "" {
-		rows = append(rows, QuarantineRow{Why: d.Unusable})
+		rows = append(rows, idbridge.Withheld{Why: d.Unusable})
 	}
-	for _, w := range slices.Concat(d.Withheld, c.out[i].Withheld) {
-		rows = append(rows, QuarantineRow{Attribute: w.Attribute, Value: w.Value, Why: w.Why})
-	}
+	rows = append(rows, d.Withheld...)
+	rows = append(rows, c.out[i].Withheld...)
 	locator := d.Seen.Locator
 	if locator == "" && len(d.Steps) > 0 {
 		locator = d.Steps[0].Locator

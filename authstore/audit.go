@@ -10,7 +10,7 @@ import (
 const auditColumns = "at:n actor action target user_id:n result reason address request run:n"
 
 // Audit returns audit rows, newest first.
-func (s *Store) Audit(ctx context.Context, f AuditFilter) ([]idbridge.Audit, error) {
+func (s *Store) Audit(ctx context.Context, f idbridge.AuditFilter) ([]idbridge.Audit, error) {
 	var w where
 	if f.Before > 0 {
 		w.and("id < ?", f.Before)

@@ -63,18 +63,23 @@ func (c *commit) bid(ctx context.Context) error {
 // bidsOf returns the bids of one decision: the unique attributes that its store steps write.
 func (c *commit) bidsOf(i int) []bid {
 	d := &c.decisions[i]
-	who := int64(-1 - i)
-	var before idbridge.Profile
-	if _, user := c.subject(d); user != nil && !creates(d) {
-		who, before = int64(user.ID), user.Profile
-	}
+	_, user := c.subject(d)
 	var out []bid
 	for k := range d.Steps {
 		step := &d.Steps[k]
 		if step.Side != idbridge.StoreSide {
 			continue
 		}
-		if step.Verb != idbridge.Create && step.Verb != idbridge.Linking && step.Verb != idbridge.Update {
+		var who int64
+		var before idbridge.Profile
+		switch other := c.yielder(step, user); {
+		case other != nil:
+			who, before = int64(other.ID), other.Profile
+		case step.Verb == idbridge.Create:
+			who = int64(-1 - i)
+		case (step.Verb == idbridge.Linking || step.Verb == idbridge.Update) && user != nil:
+			who, before = int64(user.ID), user.Profile
+		default:
 			continue
 		}
 		for _, a := range c.s.unique {
@@ -160,7 +165,7 @@ func (c *commit) withhold(b *bid) {
 			Attribute: b.attribute, Value: v, Holder: idbridge.UserID(max(holder, 0)), Why: "another user has it",
 		})
 	}
-	if b.kept && b.attribute == idbridge.UserName && creates(&c.decisions[b.decision]) {
+	if b.kept && b.attribute == idbridge.UserName && b.who < 0 {
 		c.refused[b.decision] = true
 	}
 }

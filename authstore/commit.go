@@ -83,10 +83,13 @@ func (c *commit) do(ctx context.Context) error {
 		return err
 	}
 	for i := range c.decisions {
-		if !c.refused[i] {
+		switch {
+		case !c.refused[i]:
 			if err := c.apply(i); err != nil {
 				return err
 			}
+		case !c.out[i].Stale: // a new record whose login is taken
+			c.guard(i, &c.decisions[i])
 		}
 	}
 	if err := c.inherit(ctx); err != nil {
@@ -211,6 +214,11 @@ func (c *commit) admit() {
 			c.out[i].User = user.ID
 			user.claimed = user.claimed || len(d.Steps) > 0
 		}
+		for k := range d.Steps {
+			if other := c.yielder(&d.Steps[k], user); other != nil {
+				other.claimed = true
+			}
+		}
 		if creates(d) {
 			fresh[d.ID.ID] = true
 		}
@@ -229,11 +237,36 @@ func (c *commit) sound(d *idbridge.Decision, link *linkedRow, user *userRecord) 
 			if link != nil || user == nil {
 				return false
 			}
-		case idbridge.Update, idbridge.Suspend, idbridge.Restore, idbridge.Miss, idbridge.Purge:
+		case idbridge.Update:
+			if d.Steps[i].Side == idbridge.StoreSide && d.Steps[i].User != 0 && (user == nil || d.Steps[i].User != user.ID) {
+				if !c.yields(&d.Steps[i]) {
+					return false
+				}
+				continue
+			}
+			if link == nil && !creates(d) && !linksUser(d) {
+				return false
+			}
+		case idbridge.Suspend, idbridge.Restore, idbridge.Miss, idbridge.Purge:
 			if link == nil && !creates(d) && !linksUser(d) {
 				return false
 			}
 		case idbridge.Join, idbridge.Leave:
+		}
+	}
+	return true
+}
+
+// yields tells whether the user whom a step takes values from still has just those. His own versions were not read: the
+// decision is about somebody else.
+func (c *commit) yields(step *idbridge.Step) bool {
+	other := c.users[step.User]
+	if other == nil || other.claimed {
+		return false
+	}
+	for a, v := range step.Before {
+		if !c.s.schema.Equal(a, v, other.Profile[a]) {
+			return false
 		}
 	}
 	return true

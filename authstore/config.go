@@ -28,7 +28,8 @@ type Options struct {
 	Schema idbridge.Schema
 	// Outward says which attributes each directory may receive from the store.
 	Outward map[string][]idbridge.Attribute
-	// RoleRules replace the rules the store keeps; nil keeps those that are there.
+	// RoleRules are those of the config: a role that none of them gives is not inherited by a record that is linked after it
+	// joined a group. nil: not known, whatever the group gave last is inherited.
 	RoleRules []idbridge.RoleRule
 	// CacheSize is how many users, and how many keys, the cache holds at most; default 20,000. More costs about 1 KiB each,
 	// fewer cost a database read per check of a user who is not in it.

@@ -11,7 +11,7 @@ const conflictQuery = `SELECT c.id, c.directory, c.link, c.user_id, COALESCE(u.u
 	c.why, c.opened, c.closed, c.decided_by FROM conflicts c LEFT JOIN users u ON u.id = c.user_id`
 
 // Conflicts returns conflicts by id.
-func (s *Store) Conflicts(ctx context.Context, f ConflictFilter) ([]idbridge.Conflict, error) {
+func (s *Store) Conflicts(ctx context.Context, f idbridge.ConflictFilter) ([]idbridge.Conflict, error) {
 	var w where
 	w.and("c.id > ?", int64(f.After))
 	if f.Open {
@@ -107,7 +107,7 @@ func (t *tx) putConflicts(ctx context.Context, directory string, list []idbridge
 		c := list[i]
 		c.Opened = moment(t.now)
 		at := place{c.Link, c.Attribute}
-		if old, ok := open[at]; ok {
+		if old, ok := open[at]; ok { // also when c.ID names it; a row that somebody closed meanwhile stays as it is
 			c.ID, c.Opened = old.ID, old.Opened
 		} else {
 			c.ID = idbridge.ConflictID(next)

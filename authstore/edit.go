@@ -10,7 +10,7 @@ import (
 
 // AddUser makes a user by hand. A tombstone under the same login is lifted: he was made again on purpose. Errors: Invalid,
 // Exists when a unique value is taken.
-func (s *Store) AddUser(ctx context.Context, n NewUser) (idbridge.User, error) {
+func (s *Store) AddUser(ctx context.Context, n idbridge.NewUser) (idbridge.User, error) {
 	var u idbridge.User
 	if n.Kind == "" {
 		n.Kind = idbridge.Person
@@ -50,7 +50,7 @@ func (s *Store) AddUser(ctx context.Context, n NewUser) (idbridge.User, error) {
 // EditUser changes details of a user in the store and sends them on their way: each link whose directory may receive one of
 // them gets an outbox row in the same transaction, and is decided again by the next run. Errors: NotFound, Invalid, Exists,
 // Conflicting when IfRevision is not the user's.
-func (s *Store) EditUser(ctx context.Context, e UserEdit) (idbridge.User, error) {
+func (s *Store) EditUser(ctx context.Context, e idbridge.UserEdit) (idbridge.User, error) {
 	var u idbridge.User
 	if err := s.checkProfile(e.Set); err != nil {
 		return u, fault("edit user", err)

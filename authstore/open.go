@@ -28,6 +28,7 @@ type Store struct {
 	schema      idbridge.Schema
 	unique      []idbridge.Attribute // of the schema, sorted
 	outward     map[string][]idbridge.Attribute
+	rules       []idbridge.RoleRule // of the config; nil: not known
 	now         func() time.Time
 	log         *slog.Logger
 	holder      string
@@ -44,7 +45,7 @@ func Open(ctx context.Context, c Config, o Options) (*Store, error) {
 	if faults := c.Validate(); len(faults) > 0 {
 		return nil, fmt.Errorf("open store: %w", errors.Join(faults...))
 	}
-	s := &Store{now: o.Now, log: o.Log, schema: o.Schema, outward: o.Outward, holder: o.Holder, uses: &uses{}}
+	s := &Store{now: o.Now, log: o.Log, schema: o.Schema, outward: o.Outward, rules: o.RoleRules, holder: o.Holder, uses: &uses{}}
 	s.fill(o)
 	var err error
 	if path, ok := strings.CutPrefix(c.URL, sqliteScheme); ok {
@@ -54,7 +55,7 @@ func Open(ctx context.Context, c Config, o Options) (*Store, error) {
 		err = s.openPostgres(c)
 	}
 	if err == nil {
-		err = s.start(ctx, o)
+		err = s.start(ctx)
 	}
 	if err != nil {
 		return nil, fault("open store", errors.Join(err, s.closeFiles()))
@@ -93,15 +94,10 @@ func (s *Store) fill(o Options) {
 	s.feed = newFeed()
 }
 
-// start migrates, stores the role rules and begins the background work.
-func (s *Store) start(ctx context.Context, o Options) error {
+// start migrates and begins the background work.
+func (s *Store) start(ctx context.Context) error {
 	if err := s.migrate(ctx); err != nil {
 		return err
-	}
-	if o.RoleRules != nil {
-		if err := s.setRoleRules(ctx, o.RoleRules); err != nil {
-			return err
-		}
 	}
 	if err := s.feed.begin(ctx, s); err != nil {
 		return err

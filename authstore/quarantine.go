@@ -1,6 +1,7 @@
 package authstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -12,12 +13,12 @@ import (
 )
 
 // Quarantine returns what cannot be used of the directory's records, by record.
-func (s *Store) Quarantine(ctx context.Context, directory string) ([]QuarantineRow, error) {
+func (s *Store) Quarantine(ctx context.Context, directory string) ([]idbridge.QuarantineRow, error) {
 	rows, err := s.read.QueryContext(ctx, `SELECT q.id, q.locator, COALESCE(l.user_id, 0), q.attribute, q.value, q.why, q.since
 		FROM quarantine q LEFT JOIN links l ON l.directory = q.directory AND l.id = q.id
 		WHERE q.directory = $1 ORDER BY q.id, q.locator, q.attribute, q.value`, directory)
-	out, err := collect(rows, err, func(r *sql.Rows) (QuarantineRow, error) {
-		q := QuarantineRow{Link: idbridge.ExternalID{Directory: directory}}
+	out, err := collect(rows, err, func(r *sql.Rows) (idbridge.QuarantineRow, error) {
+		q := idbridge.QuarantineRow{Link: idbridge.ExternalID{Directory: directory}}
 		var since int64
 		err := r.Scan(&q.Link.ID, &q.Locator, &q.User, &q.Attribute, &q.Value, &q.Why, &since)
 		q.Link.ID, q.Locator, q.Value, q.Since = unpack(q.Link.ID), unpack(q.Locator), unpack(q.Value), moment(since)
@@ -29,11 +30,18 @@ func (s *Store) Quarantine(ctx context.Context, directory string) ([]QuarantineR
 // ward collects what a transaction says about the quarantine of each record, and writes only the difference.
 type ward struct {
 	directory string
-	said      map[cell][]QuarantineRow
+	said      map[cell][]bed
 }
 
 // cell is one record in quarantine; records without an id are told apart by where they lie.
 type cell struct{ id, locator string }
+
+// bed is one row of a record.
+type bed struct {
+	idbridge.Withheld
+	locator string
+	since   int64
+}
 
 func cellOf(id, locator string) cell {
 	if id != "" {
@@ -43,22 +51,21 @@ func cellOf(id, locator string) cell {
 }
 
 // say replaces everything that is known about a record by the rows; none clears it.
-func (w *ward) say(id, locator string, rows ...QuarantineRow) {
+func (w *ward) say(id, locator string, rows ...idbridge.Withheld) {
 	if w.said == nil {
-		w.said = map[cell][]QuarantineRow{}
+		w.said = map[cell][]bed{}
 	}
-	c := cellOf(id, locator)
-	for i := range rows {
-		rows[i].Locator, rows[i].Why = locator, prose(rows[i].Why)
+	beds := make([]bed, len(rows))
+	for i, r := range rows {
+		r.Why = prose(r.Why)
+		beds[i] = bed{Withheld: r, locator: locator}
 	}
-	w.said[c] = rows
+	w.said[cellOf(id, locator)] = beds
 }
 
-func sameRow(x, y QuarantineRow) bool {
-	return x.Attribute == y.Attribute && x.Value == y.Value && x.Why == y.Why && x.Locator == y.Locator
-}
+func sameBed(x, y bed) bool { return x.Withheld == y.Withheld && x.locator == y.locator }
 
-// write makes the table say what was said. A row that stays keeps its since, one whose text alone moved does so, too.
+// write makes the table say what was said. A row whose text alone moved keeps its since.
 func (w *ward) write(ctx context.Context, t *tx) error {
 	if len(w.said) == 0 {
 		return nil
@@ -68,58 +75,53 @@ func (w *ward) write(ctx context.Context, t *tx) error {
 		return err
 	}
 	gone := newBatch(deleteRows, "quarantine", "directory id locator attribute value", "")
-	come := newBatch(insertRows, "quarantine", "directory id locator attribute value", "why since:n")
+	come := newBatch(insertRows, "quarantine", "directory id locator attribute value", "holder:n why since:n")
 	for _, c := range slices.SortedFunc(maps.Keys(w.said), compareCells) {
 		old, now := there[c], w.said[c]
 		for _, q := range old {
-			if !slices.ContainsFunc(now, func(n QuarantineRow) bool { return sameRow(q, n) }) {
-				gone.add(w.directory, pack(c.id), pack(q.Locator), string(q.Attribute), pack(q.Value))
+			if !slices.ContainsFunc(now, func(n bed) bool { return sameBed(q, n) }) {
+				gone.add(w.directory, pack(c.id), pack(q.locator), string(q.Attribute), pack(q.Value))
 			}
 		}
 		for i, q := range now {
-			q.Since = moment(t.now)
-			same := func(n QuarantineRow) bool { return n.Attribute == q.Attribute && n.Value == q.Value }
-			if slices.ContainsFunc(old, func(n QuarantineRow) bool { return sameRow(q, n) }) || slices.ContainsFunc(now[:i], same) {
+			q.since = t.now
+			same := func(n bed) bool { return n.Attribute == q.Attribute && n.Value == q.Value }
+			if slices.ContainsFunc(old, func(n bed) bool { return sameBed(q, n) }) || slices.ContainsFunc(now[:i], same) {
 				continue
 			}
 			if at := slices.IndexFunc(old, same); at >= 0 {
-				q.Since = old[at].Since
+				q.since = old[at].since
 			}
-			come.add(w.directory, pack(c.id), pack(q.Locator), string(q.Attribute), pack(q.Value), q.Why, micros(q.Since))
+			come.add(w.directory, pack(c.id), pack(q.locator), string(q.Attribute), pack(q.Value), int64(q.Holder), q.Why, q.since)
 		}
 	}
 	return t.flush(ctx, gone, come)
 }
 
 func compareCells(x, y cell) int {
-	if x.id != y.id {
-		return strings.Compare(x.id, y.id)
-	}
-	return strings.Compare(x.locator, y.locator)
+	return cmp.Or(strings.Compare(x.id, y.id), strings.Compare(x.locator, y.locator))
 }
 
 // read returns the rows that are there about the records spoken of.
-func (w *ward) read(ctx context.Context, t *tx) (map[cell][]QuarantineRow, error) {
+func (w *ward) read(ctx context.Context, t *tx) (map[cell][]bed, error) {
 	ids := make([]string, 0, len(w.said))
 	for c := range w.said {
 		ids = append(ids, pack(c.id))
 	}
-	rows, err := t.QueryContext(ctx, `SELECT id, locator, attribute, value, why, since FROM quarantine
+	out := map[cell][]bed{}
+	rows, err := t.QueryContext(ctx, `SELECT id, locator, attribute, value, holder, why, since FROM quarantine
 		WHERE directory = $1 AND `+t.s.among("id", 2), w.directory, t.s.texts(ids))
-	list, err := collect(rows, err, func(r *sql.Rows) (QuarantineRow, error) {
-		var q QuarantineRow
-		var since int64
-		err := r.Scan(&q.Link.ID, &q.Locator, &q.Attribute, &q.Value, &q.Why, &since)
-		q.Link.ID, q.Locator, q.Value, q.Since = unpack(q.Link.ID), unpack(q.Locator), unpack(q.Value), moment(since)
-		return q, err //nolint:wrapcheck // named below
+	_, err = collect(rows, err, func(r *sql.Rows) (struct{}, error) {
+		var id string
+		var q bed
+		err := r.Scan(&id, &q.locator, &q.Attribute, &q.Value, &q.Holder, &q.Why, &q.since)
+		q.locator, q.Value = unpack(q.locator), unpack(q.Value)
+		c := cellOf(unpack(id), q.locator)
+		out[c] = append(out[c], q)
+		return struct{}{}, err //nolint:wrapcheck // named below
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read quarantine: %w", err)
-	}
-	out := map[cell][]QuarantineRow{}
-	for _, q := range list {
-		c := cellOf(q.Link.ID, q.Locator)
-		out[c] = append(out[c], q)
 	}
 	return out, nil
 }

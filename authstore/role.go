@@ -162,38 +162,12 @@ func (s *Store) RoleMembers(
 }
 
 // Roles returns every role somebody has, with the number of users.
-func (s *Store) Roles(ctx context.Context) ([]RoleCount, error) {
+func (s *Store) Roles(ctx context.Context) ([]idbridge.RoleCount, error) {
 	rows, err := s.read.QueryContext(ctx, `SELECT role, application, COUNT(DISTINCT user_id) FROM grants GROUP BY role, application
 		ORDER BY role, application`)
-	out, err := collect(rows, err, func(r *sql.Rows) (c RoleCount, err error) {
+	out, err := collect(rows, err, func(r *sql.Rows) (c idbridge.RoleCount, err error) {
 		err = r.Scan(&c.Role, &c.Application, &c.Users)
 		return c, err //nolint:wrapcheck // fault below names the operation
 	})
 	return out, fault("count roles", err)
-}
-
-// setRoleRules replaces the stored rules. They say which grants a member gets whose record is linked after he joined.
-func (s *Store) setRoleRules(ctx context.Context, rules []idbridge.RoleRule) error {
-	return s.tx(ctx, "store role rules", "", func(t *tx) error {
-		if _, err := t.ExecContext(ctx, `DELETE FROM role_rule`); err != nil {
-			return err //nolint:wrapcheck // tx names the operation
-		}
-		rows := newBatch(addRows, "role_rule", "directory group_name role application", "")
-		for _, r := range rules {
-			rows.add(r.Directory, pack(foldDN(r.Group)), string(r.Role), r.Application)
-		}
-		return t.flush(ctx, rows)
-	})
-}
-
-// foldDN makes two spellings of a group's name comparable: no case, no blanks around the separators.
-func foldDN(name string) string {
-	name = idbridge.CaseIgnore.Normal(name)
-	for _, mark := range [...]string{",", "=", "+"} {
-		name = strings.ReplaceAll(name, mark+" ", mark)
-		if !strings.Contains(name, `\ `) { // an escaped blank before a separator is part of the value
-			name = strings.ReplaceAll(name, " "+mark, mark)
-		}
-	}
-	return name
 }

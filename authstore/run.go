@@ -29,7 +29,7 @@ func scanRun(r *sql.Rows) (idbridge.Run, error) {
 }
 
 // Runs returns runs, newest first.
-func (s *Store) Runs(ctx context.Context, f RunFilter) ([]idbridge.Run, error) {
+func (s *Store) Runs(ctx context.Context, f idbridge.RunFilter) ([]idbridge.Run, error) {
 	var w where
 	if f.Directory != "" {
 		w.and("directory = ?", f.Directory)

@@ -103,7 +103,7 @@ func (c *commit) settleOne(one *idbridge.Settlement, steps map[idbridge.SentID]o
 		ended.add(int64(one.Sent), string(idbridge.SentRefused), c.t.now)
 		link.Sent, link.Digest = 0, idbridge.Digest{}
 		if one.Unusable != "" {
-			c.w.ward.say(one.ID.ID, link.Locator, QuarantineRow{Why: one.Unusable})
+			c.w.ward.say(one.ID.ID, link.Locator, idbridge.Withheld{Why: one.Unusable})
 		}
 	case idbridge.SentSettled:
 		ended.add(int64(one.Sent), string(idbridge.SentSettled), c.t.now)
@@ -112,7 +112,10 @@ func (c *commit) settleOne(one *idbridge.Settlement, steps map[idbridge.SentID]o
 			link.Base = link.Base.Clone()
 			merge(link.Base, one.Base, false)
 		}
-		link.observe(&one.Seen)
+		link.Digest = one.Seen.Digest
+		if one.Seen.Locator != "" {
+			link.observe(&one.Seen)
+		}
 	}
 	for _, conflict := range one.Conflicts {
 		if conflict.Link == (idbridge.ExternalID{}) {

@@ -62,10 +62,10 @@ func readPopulation(ctx context.Context, q queryer, directory string) (idbridge.
 }
 
 // Status returns what a person wants to see about a directory: its source, its population and what waits, in one snapshot.
-func (s *Store) Status(ctx context.Context, directory string) (idbridge.Source, idbridge.Population, StatusCounts, error) {
+func (s *Store) Status(ctx context.Context, directory string) (idbridge.Source, idbridge.Population, idbridge.StatusCounts, error) {
 	var src idbridge.Source
 	var pop idbridge.Population
-	var n StatusCounts
+	var n idbridge.StatusCounts
 	err := s.view(ctx, fmt.Sprintf("read status of %q", directory), func(q queryer) (err error) {
 		if src, err = readSource(ctx, q, directory); err != nil {
 			return err

@@ -24,7 +24,7 @@ type survey struct {
 	ids       []string // packed, of the records
 	users     map[idbridge.UserID]*idbridge.User
 	links     map[idbridge.UserID][]idbridge.Link // all links of a user
-	admins    map[idbridge.UserID]bool
+	admins    map[idbridge.UserID]int             // grants of the global role ADMIN
 	holders   map[claim]idbridge.UserID
 }
 
@@ -52,6 +52,9 @@ func (s *Store) Subjects(
 			return err
 		}
 		if err := v.tombstones(ctx, out, at); err != nil {
+			return err
+		}
+		if err := v.listed(ctx, out, at); err != nil {
 			return err
 		}
 		if err := v.claimed(ctx, shown); err != nil {
@@ -133,6 +136,26 @@ func (v *survey) tombstones(ctx context.Context, out []idbridge.Subject, at map[
 	return nil
 }
 
+// listed reads what is in quarantine of the records.
+func (v *survey) listed(ctx context.Context, out []idbridge.Subject, at map[string]int) error {
+	rows, err := v.q.QueryContext(ctx, `SELECT id, attribute, value, holder, why FROM quarantine WHERE directory = $1 AND `+v.s.among("id", 2)+`
+		ORDER BY id, attribute, value`, v.directory, v.s.texts(v.ids))
+	_, err = collect(rows, err, func(r *sql.Rows) (struct{}, error) {
+		var id string
+		var w idbridge.Withheld
+		err := r.Scan(&id, &w.Attribute, &w.Value, &w.Holder, &w.Why)
+		w.Value = unpack(w.Value)
+		if i, ok := at[unpack(id)]; ok {
+			out[i].Listed = append(out[i].Listed, w)
+		}
+		return struct{}{}, err //nolint:wrapcheck // named below
+	})
+	if err != nil {
+		return fmt.Errorf("quarantine: %w", err)
+	}
+	return nil
+}
+
 // claimed reads who holds the unique values that the records show.
 func (v *survey) claimed(ctx context.Context, shown []idbridge.Profile) (err error) {
 	wanted := map[claim]struct{}{}
@@ -180,7 +203,7 @@ func (s *Store) readHolders(ctx context.Context, q queryer, wanted map[claim]str
 
 // around reads the users who hold values, the links of everybody met so far, and who of them may administer.
 func (v *survey) around(ctx context.Context) error {
-	v.links, v.admins = map[idbridge.UserID][]idbridge.Link{}, map[idbridge.UserID]bool{}
+	v.links, v.admins = map[idbridge.UserID][]idbridge.Link{}, map[idbridge.UserID]int{}
 	var met, strangers []idbridge.UserID
 	for id := range v.users {
 		met = append(met, id)
@@ -207,14 +230,14 @@ func (v *survey) around(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("links: %w", err)
 	}
-	rows, err := v.q.QueryContext(ctx, `SELECT DISTINCT user_id FROM grants WHERE role = 'ADMIN' AND application = '' AND `+
+	rows, err := v.q.QueryContext(ctx, `SELECT user_id FROM grants WHERE role = 'ADMIN' AND application = '' AND `+
 		v.s.among("user_id", 1), numbers(v.s, met))
 	admins, err := collect(rows, err, scanUserID)
 	if err != nil {
 		return fmt.Errorf("administrators: %w", err)
 	}
 	for _, id := range admins {
-		v.admins[id] = true
+		v.admins[id]++
 	}
 	return nil
 }
@@ -247,7 +270,8 @@ func (v *survey) fill(out []idbridge.Subject, shown []idbridge.Profile) {
 	for i := range out {
 		subject := &out[i]
 		if subject.User != nil {
-			subject.Privileged = v.admins[subject.User.ID]
+			subject.Admins = v.admins[subject.User.ID]
+			subject.Privileged = subject.Admins > 0
 			for _, l := range v.links[subject.User.ID] {
 				if l.ID.Directory != v.directory {
 					subject.Others = append(subject.Others, l)
@@ -284,6 +308,6 @@ func (v *survey) held(subject *idbridge.Subject, c claim) {
 	}
 	subject.Candidates = append(subject.Candidates, idbridge.Candidate{
 		User: *v.users[id], By: c.attribute, Local: len(v.links[id]) == 0, Linked: holder.Link != (idbridge.ExternalID{}),
-		Privileged: v.admins[id],
+		Privileged: v.admins[id] > 0,
 	})
 }

@@ -73,7 +73,7 @@ func (t *tx) lockUser(ctx context.Context, id idbridge.UserID) (idbridge.User, e
 }
 
 // Users returns users by id.
-func (s *Store) Users(ctx context.Context, f UserFilter) ([]idbridge.User, error) {
+func (s *Store) Users(ctx context.Context, f idbridge.UserFilter) ([]idbridge.User, error) {
 	var w where
 	w.and("u.id > ?", int64(f.After))
 	if f.Kind != "" {

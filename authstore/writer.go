@@ -9,18 +9,18 @@ import (
 
 // writer collects the rows of a commit, by table.
 type writer struct {
-	t                 *tx
-	lead              idbridge.Lead
-	linked            []string // ids of the links made
-	sent              []sentRow
-	conflicts         []idbridge.Conflict
-	closed            []idbridge.ConflictID
-	ward              ward
-	changes           *batch
-	joins, leaves     *batch
-	gives, revokes    *batch
-	groupsNew, groups *batch
-	access            map[idbridge.UserID]struct{} // users whose grants moved
+	t                             *tx
+	lead                          idbridge.Lead
+	linked                        []string // ids of the links made
+	sent                          []sentRow
+	conflicts                     []idbridge.Conflict
+	closed                        []idbridge.ConflictID
+	ward                          ward
+	changes                       *batch
+	joins, leaves                 *batch
+	groupsNew, groups, groupsGone *batch
+	grants                        map[grantRow]grantMove
+	gives                         map[idbridge.ExternalID][]idbridge.Grant // what the groups of this commit give
 }
 
 // sentRow is a directory step that waits for its number.
@@ -37,17 +37,14 @@ func newWriter(t *tx, lead idbridge.Lead) *writer {
 		t: t, lead: lead, ward: ward{directory: lead.Directory},
 		changes: newBatch(insertRows, "run_change", "id:n",
 			"run:n directory link user_id:n side verb group_id state_before state_after before after at:n"),
-		joins:     newBatch(addRows, "membership", "directory group_id member", ""),
-		leaves:    newBatch(deleteRows, "membership", "directory group_id member", ""),
-		gives:     newBatch(addRows, "grants", grantKey, grantRest),
-		revokes:   newBatch(deleteRows, "grants", grantKey, ""),
-		groupsNew: newBatch(addRows, "directory_group", "directory id", group),
-		groups:    newBatch(putRows, "directory_group", "directory id", group),
-		access:    map[idbridge.UserID]struct{}{},
+		joins:      newBatch(addRows, "membership", "directory group_id member", ""),
+		leaves:     newBatch(deleteRows, "membership", "directory group_id member", ""),
+		groupsNew:  newBatch(addRows, "directory_group", "directory id", group),
+		groups:     newBatch(putRows, "directory_group", "directory id", group),
+		groupsGone: newBatch(deleteRows, "directory_group", "directory id", ""),
+		grants:     map[grantRow]grantMove{}, gives: map[idbridge.ExternalID][]idbridge.Grant{},
 	}
 }
-
-func (w *writer) granted(id idbridge.UserID) { w.access[id] = struct{}{} }
 
 // change keeps one step in the run's change set; its number is given when all are counted.
 func (w *writer) change(step *idbridge.Step, id idbridge.UserID, before, after string) {
@@ -55,7 +52,11 @@ func (w *writer) change(step *idbridge.Step, id idbridge.UserID, before, after s
 		before, after, profileText(step.Before), profileText(step.After), w.t.now)
 }
 
-func (w *writer) changeGroup(step *idbridge.Step, id idbridge.UserID, group idbridge.ExternalID) {
+func (w *writer) changeGroup(step *idbridge.Step, user *userRecord, group idbridge.ExternalID) {
+	var id idbridge.UserID
+	if user != nil {
+		id = user.ID
+	}
 	w.changes.add(int64(0), int64(w.lead.Run), step.ID.Directory, pack(step.ID.ID), int64(id), string(step.Side), string(step.Verb),
 		pack(group.ID), "", "", "{}", "{}", w.t.now)
 }
@@ -81,12 +82,14 @@ func (c *commit) write(ctx context.Context) error {
 	if err := c.writeLinks(ctx); err != nil {
 		return err
 	}
-	if err := c.t.flush(ctx, w.revokes, w.gives, w.leaves, w.joins, w.groupsNew, w.groups, w.changes); err != nil {
+	if err := c.t.flush(ctx, w.leaves, w.joins, w.groupsNew, w.groups, w.groupsGone, w.changes); err != nil {
 		return err
 	}
-	for id := range w.access {
-		c.t.touched.users = append(c.t.touched.users, id)
-		c.t.changed = true
+	if err := c.groupRoles(ctx); err != nil {
+		return err
+	}
+	if err := c.writeGrants(ctx); err != nil {
+		return err
 	}
 	if err := c.t.putConflicts(ctx, w.lead.Directory, w.conflicts); err != nil {
 		return fmt.Errorf("conflicts: %w", err)

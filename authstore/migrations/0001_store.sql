@@ -35,9 +35,10 @@ CREATE TABLE membership (
 );
 CREATE INDEX membership_member ON membership (directory, member);
 
-CREATE TABLE role_rule (
-    directory TEXT NOT NULL, group_name TEXT NOT NULL, role TEXT NOT NULL, application TEXT NOT NULL,
-    PRIMARY KEY (directory, group_name, role, application)
+-- What a group gives to its members, as the last one who joined was given it; for records that are linked later.
+CREATE TABLE group_role (
+    directory TEXT NOT NULL, group_id TEXT NOT NULL, role TEXT NOT NULL, application TEXT NOT NULL,
+    PRIMARY KEY (directory, group_id, role, application)
 );
 
 CREATE TABLE grants (
@@ -103,8 +104,8 @@ CREATE INDEX conflicts_open ON conflicts (directory, link, attribute) WHERE clos
 CREATE INDEX conflicts_user ON conflicts (user_id, id);
 
 CREATE TABLE quarantine (
-    directory TEXT NOT NULL, id TEXT NOT NULL, locator TEXT NOT NULL, attribute TEXT NOT NULL, value TEXT NOT NULL, why TEXT NOT NULL,
-    since BIGINT NOT NULL
+    directory TEXT NOT NULL, id TEXT NOT NULL, locator TEXT NOT NULL, attribute TEXT NOT NULL, value TEXT NOT NULL, holder BIGINT NOT NULL,
+    why TEXT NOT NULL, since BIGINT NOT NULL
 );
 CREATE INDEX quarantine_id ON quarantine (directory, id);
 

@@ -163,7 +163,7 @@ func TestApplyWithoutTheRight(t *testing.T) {
 // never touches theirs.
 func TestApplyBesideOthers(t *testing.T) {
 	srv, s, rec := writing(t, testserver.SlapdOptions{}, "displayName", "D0", "title", "t")
-	stop := make(chan struct{})
+	stop, dn := make(chan struct{}), rec.Locator
 	var wait sync.WaitGroup
 	wait.Go(func() {
 		for i := 0; ; i++ {
@@ -172,7 +172,7 @@ func TestApplyBesideOthers(t *testing.T) {
 				return
 			default:
 			}
-			if err := srv.Modify(testserver.Change(rec.Locator, "title", fmt.Sprintf("t%d", i))); err != nil {
+			if err := srv.Modify(testserver.Change(dn, "title", fmt.Sprintf("t%d", i))); err != nil {
 				t.Error(err)
 				return
 			}
@@ -197,8 +197,7 @@ func TestApplyBesideOthers(t *testing.T) {
 	}
 }
 
-// TestApplyABA: an edit of case alone is invisible to a compare of values, and seen by the assertion: the next look says
-// equal, so the write happens on what is there now.
+// TestApplyAddsToNobodysValue: where there was nothing to delete, another's value is noticed all the same.
 func TestApplyAddsToNobodysValue(t *testing.T) {
 	srv, s, rec := writing(t, testserver.SlapdOptions{})
 	if err := srv.Modify(testserver.Change(rec.Locator, "mail", "theirs@x.org")); err != nil {

@@ -76,18 +76,21 @@ func (t *tap) alive() bool {
 	}
 }
 
-// Write sends whole messages: go-ldap writes one message in one call, and so do we.
+// Write sends whole messages: go-ldap writes one message in one call, and so do we. On a connection that has ended the
+// error is the reason for its end.
 func (t *tap) Write(p []byte) (int, error) {
 	t.writing.Lock()
 	defer t.writing.Unlock()
-	if err := t.Conn.SetWriteDeadline(time.Now().Add(t.request)); err != nil {
-		return 0, fmt.Errorf("set write deadline: %w", err)
+	if !t.alive() {
+		return 0, t.why
 	}
+	_ = t.Conn.SetWriteDeadline(time.Now().Add(t.request)) // fails on a closed socket only, as the write will
 	n, err := t.Conn.Write(p)
 	if err != nil {
 		t.fail(err) // half a message may be out: nothing sensible can follow
+		return n, t.why
 	}
-	return n, err //nolint:wrapcheck // a net.Conn returns its socket's errors
+	return n, nil
 }
 
 // Read gives go-ldap what is its own, and hands on what is ours meanwhile.

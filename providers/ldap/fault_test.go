@@ -1,6 +1,8 @@
 package ldap_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -208,5 +210,38 @@ func TestFetchAfterStall(t *testing.T) {
 	armed.Release()
 	if got, err := s.Fetch(t.Context(), []idbridge.ExternalID{rec.ID}); err != nil || len(got) != 1 {
 		t.Errorf("afterwards: %v, %v", got, err)
+	}
+}
+
+// TestAbandon: giving up a search tells the server, and leaves the connection to the others. go-ldap's own cancel sends
+// no Abandon.
+func TestAbandon(t *testing.T) {
+	_, p, cfg := saboteur(t, people(t, 40, 1))
+	cfg.Timeouts.Idle = 20 * time.Second
+	s := session(t, directory(t, cfg))
+	rec := complete(t, s).records["u0000001"]
+	armed := p.Fault(ldapsim.Fault{Op: ldapsim.OpSearch, Filter: "entryUUID", Do: ldapsim.Stall})
+	defer armed.Disarm()
+	connections := p.Count(ldapsim.OpBind)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		_, err := s.Fetch(ctx, []idbridge.ExternalID{rec.ID})
+		ended <- err
+	}()
+	struck(t, armed)
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("given up: %v", err)
+	}
+	armed.Release()
+	if got, err := s.Fetch(t.Context(), []idbridge.ExternalID{rec.ID}); err != nil || len(got) != 1 {
+		t.Errorf("afterwards: %v, %v", got, err)
+	}
+	if n := p.Count(ldapsim.OpAbandon); n != 1 {
+		t.Errorf("%d abandons", n)
+	}
+	if p.Count(ldapsim.OpBind) != connections {
+		t.Error("the connection was given up with the search")
 	}
 }

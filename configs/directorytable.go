@@ -13,19 +13,8 @@ func directoryKey() *key {
 			name: "urls", shape: list, must: "it says where the directory is", item: &key{},
 			doc: "ldaps://host:636, ldap://host:389 with tls.start_tls, or ldapi://%2Fpath%2Fsocket.",
 		},
-		{name: "bind", shape: object, doc: "How idbridge signs in. Without it, anonymously.", keys: []key{
-			{name: "dn", doc: "Who signs in."},
-			{name: "password", shape: secret, doc: "His password. Better in password_file, or in the environment as IDBRIDGE_<NAME>_PASSWORD."},
-			{name: "password_file", path: true, doc: "File that holds the password, relative to this file."},
-		}},
-		{name: "tls", shape: object, doc: "How the connection is protected.", keys: []key{
-			{name: "ca_file", path: true, doc: "Certificates (PEM) that may sign the server's. Default: those of the system."},
-			{name: "server_name", doc: "Name that the certificate must have. Default: the URL's host."},
-			{name: "start_tls", shape: flag, def: "false", doc: "Turns ldap:// into TLS before anything else is said."},
-			{name: "cert_file", path: true, doc: "Client certificate (PEM), for servers that ask for one."},
-			{name: "key_file", path: true, doc: "Its key (PEM)."},
-			{name: "insecure_skip_verify", shape: flag, def: "false", doc: "Takes any certificate: whoever is on the way can read and change everything."},
-		}},
+		bindKey(),
+		tlsKey(),
 		{name: "insecure_cleartext_bind", shape: flag, def: "false", doc: "Sends the password over ldap:// without TLS: whoever is on the way can read it."},
 		{name: "base_dn", must: "it says which part of the tree to read", doc: "Where people and groups are looked for, the whole tree below."},
 		{name: "users", shape: object, doc: "Who counts as a person.", keys: []key{
@@ -103,4 +92,23 @@ func guardsKey() key {
 			row("writes", "[100, 1%]", "Records written to the directory, of those linked; edits that a signed-in person made do not count."),
 		},
 	}
+}
+
+func bindKey() key {
+	return key{name: "bind", shape: object, doc: "How idbridge signs in. Without it, anonymously.", keys: []key{
+		{name: "dn", doc: "Who signs in."},
+		{name: "password", shape: secret, doc: "His password. Better in password_file, or in the environment as IDBRIDGE_<NAME>_PASSWORD."},
+		{name: "password_file", path: true, doc: "File that holds the password, relative to this file."},
+	}}
+}
+
+func tlsKey() key {
+	return key{name: "tls", shape: object, doc: "How the connection is protected.", keys: []key{
+		{name: "ca_file", path: true, doc: "Certificates (PEM) that may sign the server's. Default: those of the system."},
+		{name: "server_name", doc: "Name that the certificate must have. Default: the URL's host."},
+		{name: "start_tls", shape: flag, def: "false", doc: "Turns ldap:// into TLS before anything else is said."},
+		{name: "cert_file", path: true, doc: "Client certificate (PEM), for servers that ask for one."},
+		{name: "key_file", path: true, doc: "Its key (PEM)."},
+		{name: "insecure_skip_verify", shape: flag, def: "false", doc: "Takes any certificate: whoever is on the way can read and change everything."},
+	}}
 }

@@ -19,18 +19,7 @@ func table() key {
 			{name: "password", shape: secret, doc: "Password of the PostgreSQL user. Better in password_file, or in the environment as IDBRIDGE_STORE_PASSWORD."},
 			{name: "password_file", path: true, doc: "File that holds the password, relative to this file."},
 		}},
-		{name: "http", shape: object, doc: "The API.", keys: []key{
-			{
-				name: "listen", def: "127.0.0.1:8080", pattern: hostPort, expects: "host:port, like 127.0.0.1:8080 or :8080",
-				doc: "Where the API listens. Put a TLS proxy in front of anything but loopback.",
-			},
-			{name: "public_url", pattern: `https?://[^\s/?#]+(/[^\s?#]*)?`, expects: "a URL like https://id.example.org", doc: "How people reach it, through the proxy; https:// turns HSTS on. Default: links are relative."},
-			{name: "trusted_proxies", shape: list, item: &key{}, doc: "Networks (CIDR) of proxies whose X-Forwarded-For is believed. Too wide a list lets anybody choose the address that his failures are counted under. Default: none."},
-			{
-				name: "stale_after", shape: duration, def: "never", min: 60, max: 366 * 86400, never: true,
-				doc: "Marks answers as stale when the last good run of the user's directory is older.",
-			},
-		}},
+		httpKey(),
 		{name: "metrics", shape: object, doc: "Prometheus metrics, on a listener of their own.", keys: []key{
 			{name: "listen", pattern: hostPort, expects: "host:port, like 127.0.0.1:9090", doc: "Where metrics are served. Default: nowhere."},
 		}},
@@ -81,4 +70,19 @@ func permissionNames() []string {
 		out = append(out, string(p))
 	}
 	return out
+}
+
+func httpKey() key {
+	return key{name: "http", shape: object, doc: "The API.", keys: []key{
+		{
+			name: "listen", def: "127.0.0.1:8080", pattern: hostPort, expects: "host:port, like 127.0.0.1:8080 or :8080",
+			doc: "Where the API listens. Put a TLS proxy in front of anything but loopback.",
+		},
+		{name: "public_url", pattern: `https?://[^\s/?#]+(/[^\s?#]*)?`, expects: "a URL like https://id.example.org", doc: "How people reach it, through the proxy; https:// turns HSTS on. Default: links are relative."},
+		{name: "trusted_proxies", shape: list, item: &key{}, doc: "Networks (CIDR) of proxies whose X-Forwarded-For is believed. Too wide a list lets anybody choose the address that his failures are counted under. Default: none."},
+		{
+			name: "stale_after", shape: duration, def: "never", min: 60, max: 366 * 86400, never: true,
+			doc: "Marks answers as stale when the last good run of the user's directory is older.",
+		},
+	}}
 }

@@ -21,7 +21,8 @@ const (
 	DefaultGrace = 20 * time.Second
 )
 
-// Scheduler starts the runs of all directories. Fill the fields, call New, then Run once.
+// Scheduler starts the runs of all directories. Fill the fields, then call Run once; Kick, Confirm and Next may be called
+// at any time, from anywhere.
 type Scheduler struct {
 	// Runs does the work.
 	Runs starter

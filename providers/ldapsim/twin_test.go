@@ -133,7 +133,7 @@ func signedIn(t *testing.T, url string) *ldap.Conn {
 	return c
 }
 
-// codeOf is the server's result code, or -1 with what went wrong.
+// codeOf is the server's result code, 200 for a connection that is gone, or -1 with what went wrong.
 func codeOf(t *testing.T, err error) int {
 	t.Helper()
 	var e *ldap.Error
@@ -142,6 +142,8 @@ func codeOf(t *testing.T, err error) int {
 		return 0
 	case errors.As(err, &e):
 		return int(e.ResultCode)
+	case strings.Contains(err.Error(), "unable to read LDAP response packet"):
+		return ldap.ErrorNetwork
 	}
 	t.Errorf("no result code: %v", err)
 	return -1

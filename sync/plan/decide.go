@@ -21,7 +21,8 @@ import (
 //	absent, with proof          nothing                           missed, then suspended, then purged
 //	none of these               skipped                           skipped
 func Decide(p *Policy, s idbridge.Subject, o Observed, now time.Time) idbridge.Decision {
-	w := work{p: p, s: &s, o: &o, now: now}
+	var room [16]idbridge.Attribute // on the stack, as all of the work is
+	w := work{p: p, s: &s, o: &o, now: now, mapped: room[:0]}
 	w.d.ID = s.ID
 	w.d.Situation = idbridge.Unchanged
 	if s.Link != nil {
@@ -55,7 +56,6 @@ type work struct {
 	stepWhy, outWhy   string
 	yielded           []idbridge.Step // by which absent users give up unique values
 	mapped            []idbridge.Attribute
-	room              [16]idbridge.Attribute
 }
 
 func (w *work) take(u *idbridge.User) {
@@ -193,8 +193,7 @@ func blank(v string) bool {
 
 // attributes returns the mapped attributes but Active, sorted.
 func (w *work) attributes() []idbridge.Attribute {
-	if w.mapped == nil {
-		w.mapped = w.room[:0]
+	if len(w.mapped) == 0 {
 		for a := range w.p.Rules {
 			if a != idbridge.Active {
 				w.mapped = append(w.mapped, a)

@@ -162,6 +162,11 @@ func (c *commit) inherit(ctx context.Context) error {
 	if len(c.w.linked) == 0 {
 		return nil
 	}
+	var some int
+	found, err := one(c.t.QueryRowContext(ctx, `SELECT 1 FROM group_role LIMIT 1`), &some)
+	if err != nil || !found { // a first import: groups come after people
+		return err
+	}
 	ids := make([]string, len(c.w.linked))
 	for i, id := range c.w.linked {
 		ids[i] = pack(id)

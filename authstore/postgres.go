@@ -56,7 +56,8 @@ func postgresDSN(c Config) (string, error) {
 	q := u.Query()
 	for key, value := range map[string]string{
 		"connect_timeout": "5", "application_name": "idbridge", "target_session_attrs": "read-write", "statement_timeout": "60000",
-		"lock_timeout": "10000", "idle_in_transaction_session_timeout": "60000",
+		"lock_timeout": "10000", "random_page_cost": "1.1", // lists of ids are looked up, not scanned for
+		"idle_in_transaction_session_timeout": "60000",
 	} {
 		if q.Get(key) == "" {
 			q.Set(key, value)

@@ -71,7 +71,7 @@ func (w *ward) write(ctx context.Context, t *tx) error {
 		return nil
 	}
 	there, err := w.read(ctx, t)
-	if err != nil {
+	if err != nil || len(there) == 0 && w.silent() {
 		return err
 	}
 	gone := newBatch(deleteRows, "quarantine", "directory id locator attribute value", "")
@@ -98,17 +98,32 @@ func (w *ward) write(ctx context.Context, t *tx) error {
 	return t.flush(ctx, gone, come)
 }
 
+// silent tells whether nothing but clearings was said.
+func (w *ward) silent() bool {
+	for _, beds := range w.said {
+		if len(beds) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
 func compareCells(x, y cell) int {
 	return cmp.Or(strings.Compare(x.id, y.id), strings.Compare(x.locator, y.locator))
 }
 
 // read returns the rows that are there about the records spoken of.
 func (w *ward) read(ctx context.Context, t *tx) (map[cell][]bed, error) {
+	out := map[cell][]bed{}
+	var some int
+	found, err := one(t.QueryRowContext(ctx, `SELECT 1 FROM quarantine LIMIT 1`), &some)
+	if err != nil || !found { // nearly always
+		return out, err
+	}
 	ids := make([]string, 0, len(w.said))
 	for c := range w.said {
 		ids = append(ids, pack(c.id))
 	}
-	out := map[cell][]bed{}
 	rows, err := t.QueryContext(ctx, `SELECT id, locator, attribute, value, holder, why, since FROM quarantine
 		WHERE directory = $1 AND `+t.s.among("id", 2), w.directory, t.s.texts(ids))
 	_, err = collect(rows, err, func(r *sql.Rows) (struct{}, error) {

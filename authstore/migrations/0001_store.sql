@@ -1,3 +1,5 @@
+-- What tells rows apart comes first in a key, the directory last: PostgreSQL then looks a list of ids up in the index
+-- instead of filtering a directory's rows.
 -- Times are microseconds since 1970, 0 for never. Profiles are JSON text. Ids are Go's, from counter, and never reused.
 -- +goose Up
 CREATE TABLE counter (name TEXT NOT NULL PRIMARY KEY, value BIGINT NOT NULL);
@@ -18,12 +20,12 @@ CREATE TABLE users (
 CREATE TABLE links (
     directory TEXT NOT NULL, id TEXT NOT NULL, user_id BIGINT NOT NULL, state TEXT NOT NULL, digest BYTEA NOT NULL,
     sightings BIGINT NOT NULL, version BIGINT NOT NULL, sent BIGINT NOT NULL, since BIGINT NOT NULL, seen TEXT NOT NULL,
-    seen_order BIGINT NOT NULL, locator TEXT NOT NULL, base TEXT NOT NULL, PRIMARY KEY (directory, id)
+    seen_order BIGINT NOT NULL, locator TEXT NOT NULL, base TEXT NOT NULL, PRIMARY KEY (id, directory)
 );
 CREATE INDEX links_user ON links (user_id);
 
 -- Who holds which unique value, normalised.
-CREATE TABLE claims (attribute TEXT NOT NULL, value TEXT NOT NULL, user_id BIGINT NOT NULL, PRIMARY KEY (attribute, value));
+CREATE TABLE claims (attribute TEXT NOT NULL, value TEXT NOT NULL, user_id BIGINT NOT NULL, PRIMARY KEY (value, attribute));
 
 CREATE TABLE directory_group (
     directory TEXT NOT NULL, id TEXT NOT NULL, name TEXT NOT NULL, digest BYTEA NOT NULL, members BIGINT NOT NULL,
@@ -33,7 +35,7 @@ CREATE TABLE directory_group (
 CREATE TABLE membership (
     directory TEXT NOT NULL, group_id TEXT NOT NULL, member TEXT NOT NULL, PRIMARY KEY (directory, group_id, member)
 );
-CREATE INDEX membership_member ON membership (directory, member);
+CREATE INDEX membership_member ON membership (member, directory);
 
 -- What a group gives to its members, as the last one who joined was given it; for records that are linked later.
 CREATE TABLE group_role (
@@ -100,18 +102,18 @@ CREATE TABLE conflicts (
     base TEXT NOT NULL, store TEXT NOT NULL, shown TEXT NOT NULL, winner TEXT NOT NULL, why TEXT NOT NULL, opened BIGINT NOT NULL,
     closed BIGINT NOT NULL, decided_by TEXT NOT NULL
 );
-CREATE INDEX conflicts_open ON conflicts (directory, link, attribute) WHERE closed = 0;
+CREATE INDEX conflicts_open ON conflicts (link, directory) WHERE closed = 0;
 CREATE INDEX conflicts_user ON conflicts (user_id, id);
 
 CREATE TABLE quarantine (
     directory TEXT NOT NULL, id TEXT NOT NULL, locator TEXT NOT NULL, attribute TEXT NOT NULL, value TEXT NOT NULL, holder BIGINT NOT NULL,
     why TEXT NOT NULL, since BIGINT NOT NULL
 );
-CREATE INDEX quarantine_id ON quarantine (directory, id);
+CREATE INDEX quarantine_id ON quarantine (id, directory);
 
 CREATE TABLE tombstone (
     directory TEXT NOT NULL, id TEXT NOT NULL, user_id BIGINT NOT NULL, user_name TEXT NOT NULL, at BIGINT NOT NULL,
-    deleted_by TEXT NOT NULL, PRIMARY KEY (directory, id)
+    deleted_by TEXT NOT NULL, PRIMARY KEY (id, directory)
 );
 CREATE INDEX tombstone_name ON tombstone (user_name);
 

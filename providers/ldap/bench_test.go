@@ -1,12 +1,17 @@
 package ldap_test
 
 import (
+	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -172,4 +177,68 @@ func goLDAP(b *testing.B, srv *testserver.SlapdServer, attributes []string, n in
 		b.Fatalf("go-ldap: %d people of %d", people, n)
 	}
 	return time.Since(start)
+}
+
+// BenchmarkApply makes 2,000 changes with eight in flight, beside ldapmodify with the same number of changes.
+func BenchmarkApply(b *testing.B) {
+	const n = 2000
+	srv := benchServer(b, n)
+	cfg := settings(srv)
+	cfg.URLs, cfg.TLS = []string{srv.URL}, ldap.TLS{AllowCleartextBind: true}
+	s := session(b, directory(b, cfg))
+	records := complete(b, s).records
+	var ours, theirs []time.Duration
+	for round := 0; b.Loop(); round++ {
+		var ldif strings.Builder
+		for _, rec := range records {
+			ldif.WriteString(testserver.Change(rec.Locator, "title", fmt.Sprintf("round %d", round)))
+		}
+		start := time.Now()
+		if err := srv.Modify(ldif.String()); err != nil {
+			b.Fatal(err)
+		}
+		theirs = append(theirs, time.Since(start))
+		start = time.Now()
+		applyAll(b, s, records, fmt.Sprintf("round %d", round))
+		ours = append(ours, time.Since(start))
+	}
+	b.ReportMetric(n/least(ours).Seconds(), "changes/s")
+	b.ReportMetric(n/least(theirs).Seconds(), "ldapmodify/s")
+	b.ReportMetric(least(theirs).Seconds()/least(ours).Seconds(), "x-ldapmodify")
+}
+
+func applyAll(b *testing.B, s *ldap.Session, records map[string]idbridge.Record, text string) {
+	b.Helper()
+	work := make(chan string)
+	var wait sync.WaitGroup
+	var mu sync.Mutex
+	for range inFlight() {
+		wait.Go(func() {
+			for name := range work {
+				mu.Lock()
+				rec := records[name]
+				mu.Unlock()
+				after, err := s.Apply(b.Context(), update(rec, idbridge.DisplayName, name+" "+text))
+				if err != nil {
+					b.Errorf("%s: %v", name, err)
+				}
+				mu.Lock()
+				records[name] = after
+				mu.Unlock()
+			}
+		})
+	}
+	names := slices.Collect(maps.Keys(records))
+	for _, name := range names {
+		work <- name
+	}
+	close(work)
+	wait.Wait()
+}
+
+func inFlight() int {
+	if n, err := strconv.Atoi(os.Getenv("BENCH_FLIGHT")); err == nil {
+		return n
+	}
+	return 8
 }

@@ -44,7 +44,7 @@ func (d *Directory) Check(ctx context.Context) []Finding {
 	if !k.reach(ctx) {
 		return k.findings
 	}
-	c, err := d.dial(ctx)
+	c, err := d.dial(ctx, "")
 	if err != nil {
 		k.fault("connect", err)
 		return k.findings
@@ -64,7 +64,7 @@ func (d *Directory) Check(ctx context.Context) []Finding {
 	if !k.base(ctx, c) {
 		return k.findings
 	}
-	k.list(ctx, &Session{d: d, server: srv, conn: c})
+	k.list(ctx, &Session{d: d, server: srv, at: c.at, conn: c})
 	return k.findings
 }
 

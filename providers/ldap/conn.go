@@ -23,6 +23,7 @@ type conn struct {
 	ldap *ldap.Conn
 	tap  *tap
 	tls  *tls.ConnectionState // nil: clear text, or a local socket
+	at   string               // the server's address
 }
 
 // limitDecoder bounds what asn1-ber takes from a server: its defaults are 2 GiB and 1,000 levels. The settings are
@@ -32,24 +33,29 @@ var limitDecoder = sync.OnceFunc(func() { //nolint:gochecknoglobals // the libra
 	ber.MaxNestingDepth = 64
 })
 
-// dial connects to the server and protects the connection; nothing secret has been said yet.
-func (d *Directory) dial(ctx context.Context) (*conn, error) {
+// dial connects to the server and protects the connection; nothing secret has been said yet. at is the address that an
+// earlier connection was made to, so that a name with several addresses means one server for a whole session; "" means
+// any.
+func (d *Directory) dial(ctx context.Context, at string) (*conn, error) {
 	limitDecoder()
 	ctx, cancel := context.WithTimeout(ctx, 2*d.cfg.Timeouts.Dial)
 	defer cancel()
 	network := "tcp"
 	if d.end.scheme == "ldapi" {
-		network = "unix"
+		network, at = "unix", ""
+	}
+	if at == "" {
+		at = d.end.addr
 	}
 	dialer := net.Dialer{Timeout: d.cfg.Timeouts.Dial, KeepAlive: 30 * time.Second}
-	socket, err := dialer.DialContext(ctx, network, d.end.addr)
+	socket, err := dialer.DialContext(ctx, network, at)
 	if err != nil {
 		if errors.Is(ctx.Err(), context.Canceled) {
 			return nil, fmt.Errorf("connect: %w", context.Cause(ctx))
 		}
 		return nil, dialFault(d.end, err)
 	}
-	c := &conn{}
+	c := &conn{at: socket.RemoteAddr().String()}
 	top := socket
 	if d.end.scheme == "ldaps" || d.cfg.TLS.StartTLS {
 		protected, err := d.protect(ctx, socket)
@@ -172,8 +178,8 @@ func startTLS(socket net.Conn) error {
 }
 
 // connect dials and signs in with the config's DN.
-func (d *Directory) connect(ctx context.Context) (*conn, error) {
-	c, err := d.dial(ctx)
+func (d *Directory) connect(ctx context.Context, at string) (*conn, error) {
+	c, err := d.dial(ctx, at)
 	if err != nil {
 		return nil, err
 	}

@@ -14,7 +14,8 @@ import (
 const idsAtOnce = 50
 
 // Fetch reads records by id, in groups of 50, where the people's base and filter show them. An entry that is there and
-// cannot be used is an error of the kind Refused: nobody must take it for absent.
+// cannot be used, or shares its id with another, has a record without a Profile and with everything Unknown: nobody must
+// take it for absent.
 func (s *Session) Fetch(ctx context.Context, ids []idbridge.ExternalID) (map[idbridge.ExternalID]idbridge.Record, error) {
 	out := make(map[idbridge.ExternalID]idbridge.Record, len(ids))
 	r := s.d.reader(s.server.version)
@@ -22,13 +23,8 @@ func (s *Session) Fetch(ctx context.Context, ids []idbridge.ExternalID) (map[idb
 		n := min(len(ids), idsAtOnce)
 		err := s.byID(ctx, ids[:n], r.asked(), func(e *entry) error {
 			rec, err := r.record(e)
-			if err != nil {
-				return &idbridge.Error{Kind: idbridge.Refused, Msg: "a record cannot be used", Err: fmt.Errorf("%s: %w", rec.Locator, err)}
-			}
-			if _, twice := out[rec.ID]; twice {
-				return &idbridge.Error{
-					Kind: idbridge.Refused, Msg: "two entries of the directory have one id", Err: fmt.Errorf("%s: %s", rec.ID.ID, rec.Locator),
-				}
+			if _, twice := out[rec.ID]; err != nil || twice {
+				rec.Profile, rec.Unknown = nil, s.d.m.Attributes()
 			}
 			out[rec.ID] = rec
 			return nil

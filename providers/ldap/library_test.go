@@ -41,8 +41,8 @@ func TestLibraryStreamEndsInSilence(t *testing.T) {
 	}
 }
 
-// TestLibraryLosesEntries: with a request timeout, a slow consumer loses entries without an error; TestSlowCaller holds
-// that ours does not.
+// TestLibraryLosesEntries: with a request timeout, a slow consumer loses entries, mostly without an error; TestSlowCaller
+// holds that ours does not.
 func TestLibraryLosesEntries(t *testing.T) {
 	srv := testserver.Slapd(t, testserver.SlapdOptions{LDIF: people(t, 10, 1)})
 	c := library(t, srv)
@@ -55,7 +55,7 @@ func TestLibraryLosesEntries(t *testing.T) {
 		n++
 		time.Sleep(120 * time.Millisecond)
 	}
-	if n >= 10 || r.Err() != nil {
-		t.Errorf("%d of 10 entries, %v: a slow consumer loses nothing any more, or is told", n, r.Err())
+	if n >= 10 {
+		t.Errorf("%d of 10 entries: a slow consumer loses nothing any more", n)
 	}
 }

@@ -45,7 +45,7 @@ func newListing(s *Session) *listing {
 func (l *listing) run(ctx context.Context) error {
 	start := time.Now()
 	var err error
-	if l.conn, err = l.s.d.connect(ctx); err != nil {
+	if l.conn, err = l.s.d.connect(ctx, l.s.at); err != nil {
 		return fmt.Errorf("list %q: %w", l.s.d.cfg.Name, err)
 	}
 	defer l.conn.close()

@@ -21,7 +21,7 @@ func (d *Directory) Authenticate(ctx context.Context, userName, password string)
 	if err != nil {
 		return idbridge.ExternalID{}, err
 	}
-	c, err := d.dial(ctx)
+	c, err := d.dial(ctx, "")
 	if err != nil {
 		return idbridge.ExternalID{}, unanswered(err)
 	}
@@ -52,7 +52,7 @@ func saysNo(code uint16) bool {
 
 // whoIs finds the one person with a login.
 func (d *Directory) whoIs(ctx context.Context, userName string) (id idbridge.ExternalID, dn string, err error) {
-	c, err := d.connect(ctx)
+	c, err := d.connect(ctx, "")
 	if err != nil {
 		return id, "", unanswered(err)
 	}

@@ -14,6 +14,7 @@ import (
 type Session struct {
 	d      *Directory
 	server *server
+	at     string // address of the one server that this session speaks with
 
 	mu     sync.Mutex
 	conn   *conn
@@ -21,7 +22,7 @@ type Session struct {
 }
 
 func (d *Directory) open(ctx context.Context) (*Session, error) {
-	c, err := d.connect(ctx)
+	c, err := d.connect(ctx, "")
 	if err != nil {
 		return nil, err
 	}
@@ -30,7 +31,7 @@ func (d *Directory) open(ctx context.Context) (*Session, error) {
 		c.close()
 		return nil, err
 	}
-	return &Session{d: d, server: srv, conn: c}, nil
+	return &Session{d: d, server: srv, at: c.at, conn: c}, nil
 }
 
 // Server says which server answers: vendor, address and the id of the base entry.
@@ -53,7 +54,7 @@ func (s *Session) live(ctx context.Context) (*conn, error) {
 		s.conn.close()
 		s.conn = nil
 	}
-	c, err := s.d.connect(ctx)
+	c, err := s.d.connect(ctx, s.at)
 	if err != nil {
 		return nil, fmt.Errorf("connect again: %w", err)
 	}

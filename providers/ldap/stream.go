@@ -15,7 +15,6 @@ type stream struct {
 	id    uint32
 	batch []byte      // filled by the tap
 	raw   chan []byte // whole messages, one after another
-	free  chan []byte // empty batches, to be filled again
 	stop  chan struct{}
 }
 
@@ -35,7 +34,7 @@ func (t *tap) search(r request) (*stream, error) {
 	if err != nil {
 		return nil, fmt.Errorf("compile filter: %w", err)
 	}
-	s := &stream{tap: t, raw: make(chan []byte, batches), free: make(chan []byte, batches), stop: make(chan struct{})}
+	s := &stream{tap: t, raw: make(chan []byte, batches), stop: make(chan struct{})}
 	t.mu.Lock()
 	s.id = t.next
 	t.next++
@@ -96,10 +95,17 @@ func (s *stream) flush() {
 	case <-s.stop:
 	case <-s.tap.closed:
 	}
+	s.batch = nil
+}
+
+// empty returns a batch to fill: one that was used before, else none, which grows as it must: most searches have little
+// to say.
+func (t *tap) empty() []byte {
 	select {
-	case s.batch = <-s.free:
+	case b := <-t.free:
+		return b
 	default:
-		s.batch = make([]byte, 0, batchBytes+batchBytes/4)
+		return nil
 	}
 }
 
@@ -131,7 +137,7 @@ func (s *stream) recycle(b []byte) {
 		return
 	}
 	select {
-	case s.free <- b[:0]:
+	case s.tap.free <- b[:0]:
 	default:
 	}
 }

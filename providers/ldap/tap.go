@@ -33,6 +33,8 @@ type tap struct {
 	have    int
 	pass    int // bytes of the present message that go to go-ldap
 
+	free chan []byte // batches to be filled again, of all streams
+
 	writing sync.Mutex
 
 	mu      sync.Mutex
@@ -47,7 +49,7 @@ type tap struct {
 func newTap(conn net.Conn, idle, request time.Duration) *tap {
 	return &tap{
 		Conn: conn, idle: idle, request: request, buf: make([]byte, tapBuffer), next: firstOwn,
-		streams: map[uint32]*stream{}, closed: make(chan struct{}),
+		free: make(chan []byte, 2*batches), streams: map[uint32]*stream{}, closed: make(chan struct{}),
 	}
 }
 
@@ -218,7 +220,9 @@ func (t *tap) deliver(h header) error {
 	t.mu.Unlock()
 	var batch []byte
 	if s != nil {
-		batch = s.batch
+		if batch = s.batch; batch == nil {
+			batch = t.empty()
+		}
 	}
 	for left := h.size; left > 0; {
 		if t.at == t.have {

@@ -69,14 +69,17 @@ func both(t *testing.T, test func(t *testing.T, s *ldapsim.Server, e either)) {
 	})
 }
 
-func TestListingFaults(t *testing.T) {
-	for _, x := range []struct {
-		name  string
-		fault ldapsim.Fault
-		n     int    // entries that come
-		code  uint16 // go-ldap's: the server's, or 200 for a lost connection
-		check func(t *testing.T, uids []string)
-	}{
+// listingFault is a fault in a listing of twenty, and what a client sees of it.
+type listingFault struct {
+	name  string
+	fault ldapsim.Fault
+	n     int    // entries that come
+	code  uint16 // go-ldap's: the server's, or 200 for a lost connection
+	check func(t *testing.T, uids []string)
+}
+
+func listingFaults() []listingFault {
+	return []listingFault{
 		{"refuse", ldapsim.Fault{Do: ldapsim.Refuse, Code: ldapsim.Busy, Text: "later"}, 0, 51, nil},
 		{"refuse after", ldapsim.Fault{Do: ldapsim.Refuse, N: 7, Code: ldapsim.SizeLimitExceeded}, 7, 4, nil},
 		{"refuse after more than there are", ldapsim.Fault{Do: ldapsim.Refuse, N: 70, Code: ldapsim.SizeLimitExceeded}, 20, 4, nil},
@@ -108,7 +111,11 @@ func TestListingFaults(t *testing.T) {
 		{"referral", ldapsim.Fault{Do: ldapsim.Refer, URIs: []string{"ldap://other.example/"}}, 0, 10, nil},
 		{"reference", ldapsim.Fault{Do: ldapsim.Continue, N: 4, URIs: []string{"ldap://other.example/"}}, 20, 0, nil},
 		{"withdraw entries", ldapsim.Fault{Do: ldapsim.Withdraw, N: 4}, 4, 0, nil},
-	} {
+	}
+}
+
+func TestListingFaults(t *testing.T) {
+	for _, x := range listingFaults() {
 		t.Run(x.name, func(t *testing.T) {
 			both(t, func(t *testing.T, _ *ldapsim.Server, e either) {
 				c := signedIn(t, e.URL())

@@ -113,9 +113,13 @@ func FuzzLDIF(f *testing.F) {
 			if err != nil {
 				continue
 			}
-			again, err := parseLDIF(changeRecord(r.name, u))
+			once := changeRecord(r.name, u)
+			again, err := parseLDIF(once)
 			if err != nil || len(again) != 1 || again[0].name != r.name {
-				t.Fatalf("%+v is written as %q: %v", u, changeRecord(r.name, u), err)
+				t.Fatalf("%+v is written as %q: %v", u, once, err)
+			}
+			if u, err = again[0].asUpdate(); err != nil || changeRecord(r.name, u) != once {
+				t.Fatalf("%q reads back as %q: %v", once, changeRecord(r.name, u), err)
 			}
 		}
 	})

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net"
 	"net/url"
+	"strings"
 	"sync"
 )
 
@@ -29,18 +30,16 @@ type Proxy struct {
 
 // NewProxy listens on 127.0.0.1 and forwards to the server with this URL, ldap:// or ldapi://.
 func NewProxy(target string) (*Proxy, error) {
-	u, err := url.Parse(target)
+	scheme, address, _ := strings.Cut(target, "://")
+	address, err := url.PathUnescape(strings.TrimSuffix(address, "/")) // a socket's path has its slashes escaped
 	if err != nil {
 		return nil, fmt.Errorf("proxy to %s: %w", target, err)
 	}
-	p := &Proxy{target: u.Host, network: "tcp", counts: map[Op]int{}, conns: map[net.Conn]bool{}}
-	switch u.Scheme {
+	p := &Proxy{target: address, network: "tcp", counts: map[Op]int{}, conns: map[net.Conn]bool{}}
+	switch scheme {
 	case "ldap":
 	case "ldapi":
 		p.network = "unix"
-		if p.target, err = url.PathUnescape(u.Host + u.EscapedPath()); err != nil {
-			return nil, fmt.Errorf("proxy to %s: %w", target, err)
-		}
 	default:
 		return nil, fmt.Errorf("proxy to %s: only ldap:// and ldapi:// can be read", target)
 	}

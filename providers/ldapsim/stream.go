@@ -31,21 +31,26 @@ func (st *stream) before(ctx context.Context) bool {
 		return true
 	}
 	f := &st.armed.fault
-	switch {
-	case f.Do == Delay:
-		st.armed.strike()
-		return pause(ctx, st.armed, f.For) == nil
-	case f.Do == Ignore:
-	case f.Do == Hangup:
-		st.w.close()
-	case f.Do == Refer:
-		st.answer(&Result{Code: Referred, Text: f.Text, Referrals: f.URIs})
-	case f.Do == Refuse && f.N == 0:
-		st.answer(&Result{Code: f.Code, Text: f.Text})
+	switch f.Do {
+	case Delay, Ignore, Hangup, Refer:
+	case Refuse:
+		if f.N > 0 {
+			return true
+		}
 	default:
 		return true
 	}
-	st.armed.strike()
+	st.armed.strike() // before anybody can see it
+	switch f.Do {
+	case Delay:
+		return pause(ctx, st.armed, f.For) == nil
+	case Hangup:
+		st.w.close()
+	case Refer:
+		st.answer(&Result{Code: Referred, Text: f.Text, Referrals: f.URIs})
+	case Refuse:
+		st.answer(&Result{Code: f.Code, Text: f.Text})
+	}
 	return false
 }
 

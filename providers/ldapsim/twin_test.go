@@ -247,7 +247,13 @@ type act struct {
 	do   func(*ldap.Conn) error
 }
 
+// acts are done in this order: each begins with what the ones before it left.
 func acts() []act {
+	return slices.Concat(editActs(), schemaActs(), addActs(), compareActs(), nameActs(), spellingActs())
+}
+
+// editActs are changes of values.
+func editActs() []act {
 	return []act{
 		{"add a value", modify(anna, put("title", "Boss"))},
 		{"add it again in other case", modify(anna, put("title", "  bOSS "))},
@@ -272,6 +278,12 @@ func acts() []act {
 		{"telephone with letters", modify(anna, put("telephoneNumber", "call me"))},
 		{"telephone with underscore", modify(anna, put("telephoneNumber", "a_b"))},
 		{"empty telephone", modify(anna, replace("telephoneNumber", ""))},
+	}
+}
+
+// schemaActs are changes that the schema has an opinion about.
+func schemaActs() []act {
+	return []act{
 		{"unknown attribute", modify(anna, put("shoeSize", "42"))},
 		{"not allowed by class", modify(anna, put("dc", "x"))},
 		{"required dropped", modify(anna, drop("sn"))},
@@ -308,7 +320,12 @@ func acts() []act {
 		{"modify outside", modify("cn=x,dc=example,dc=com", put("title", "x"))},
 		{"modify by respelled DN", modify("CN=anna  EK , ou=PEOPLE,dc=example, dc=org", replace("title", "Found"))},
 		{"all or nothing", modify(anna, replace("title", "Half"), drop("description"))},
+	}
+}
 
+// addActs are new entries.
+func addActs() []act {
+	return []act{
 		{"add", add("cn=New,"+people, "objectClass", "inetOrgPerson", "cn", "New", "sn", "N")},
 		{"add again", add("cn=new,"+people, "objectClass", "inetOrgPerson", "cn", "New", "sn", "N")},
 		{"add without parent", add("cn=New,ou=nowhere,"+people, "objectClass", "inetOrgPerson", "cn", "New", "sn", "N")},
@@ -332,7 +349,12 @@ func acts() []act {
 		{"add two-valued RDN", add("uid=two+cn=Two,"+people, "objectClass", "inetOrgPerson", "cn", "Two", "sn", "T", "uid", "two")},
 		{"find it in other order", modify("cn=two+uid=TWO,"+people, put("title", "t"))},
 		{"group of nobody", add("cn=void,ou=groups,dc=example,dc=org", "objectClass", "groupOfNames", "cn", "void", "member", "")},
+	}
+}
 
+// compareActs are comparisons.
+func compareActs() []act {
+	return []act{
 		{"compare true", compare(anna, "sn", "eK")},
 		{"compare false", compare(anna, "sn", "x")},
 		{"compare absent", compare(anna, "description", "x")},
@@ -344,7 +366,12 @@ func acts() []act {
 		{"compare photo", compare(anna, "jpegPhoto", "x")},
 		{"compare telephone", compare(anna, "telephoneNumber", "+33-476000001")},
 		{"compare class", compare(anna, "objectClass", "person")},
+	}
+}
 
+// nameActs are new names, and the ends of entries.
+func nameActs() []act {
+	return []act{
 		{"rename", rename("cn=New,"+people, "cn=Newer", true, "")},
 		{"rename keeping", rename("cn=Newer,"+people, "cn=Newest", false, "")},
 		{"rename to itself", rename("cn=Newest,"+people, "cn=NEWEST", true, "")},
@@ -362,7 +389,6 @@ func acts() []act {
 		{"move a tree", rename("ou=deep,"+people, "ou=deepest", true, "ou=more,dc=example,dc=org")},
 		{"rename the suffix", rename("dc=example,dc=org", "dc=other", true, "")},
 		{"swap RDN value with another kept", rename(anna, "cn=Annie", true, "")},
-
 		{"delete a tree", del("ou=deepest,ou=more,dc=example,dc=org")},
 		{"delete", del("cn=newest,ou=deepest,ou=more,dc=example,dc=org")},
 		{"delete again", del("cn=Newest,ou=deepest,ou=more,dc=example,dc=org")},
@@ -374,6 +400,12 @@ func acts() []act {
 		{"modify the rootDSE", modify("", put("description", "x"))},
 		{"modify the schema", modify("cn=Subschema", put("description", "x"))},
 		{"add with tagged RDN value only", add("cn=Tag,"+people, "objectClass", "inetOrgPerson", "cn;lang-de", "Tag", "sn", "N")},
+	}
+}
+
+// spellingActs are values that are equal, or not quite, and signing in.
+func spellingActs() []act {
+	return []act{
 		{"many changes of one attribute", modify(bo, put("description", "1"), put("description", "2"), drop("description", "1"), put("description", "1"))},
 		{"replace then delete", modify(bo, replace("description", "x", "y"), drop("description", "x"), put("description", "z"))},
 		{"delete all then add", modify(bo, drop("description"), put("description", "again"))},
@@ -395,7 +427,6 @@ func acts() []act {
 		{"password by delete and add", modify(bo, drop("userPassword", "new"), put("userPassword", "newer"))},
 		{"password of bo", bind(bo, "newer")},
 		{"password of bo, old", bind(bo, "new")},
-
 		{"bind wrong", bind(syncDN, "wrong")},
 		{"bind unknown", bind("cn=nobody,dc=example,dc=org", "x")},
 		{"bind without password", bind(syncDN, "")},

@@ -33,6 +33,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+var shared document
+
 // bed is the real handler over a real store on SQLite, reached over HTTP. Every answer is held against the document.
 type bed struct {
 	t      testing.TB
@@ -45,8 +47,8 @@ type bed struct {
 	runner *runner
 	log    *safeBuffer
 	seen   *safeBuffer // every answer, for the search for secrets
-	router routers.Router
 	closed bool
+	file   string // of the database
 	lead   idbridge.Lead
 	keys   map[string]idbridge.KeyText
 	ids    map[string]idbridge.UserID
@@ -143,8 +145,9 @@ func newBed(t testing.TB, change ...func(*httpapi.Config)) *bed {
 	b := &bed{
 		t: t, corp: &door{}, push: &pusher{}, runner: &runner{}, log: &safeBuffer{}, seen: &safeBuffer{}, keys: map[string]idbridge.KeyText{}, ids: map[string]idbridge.UserID{},
 	}
+	b.file = filepath.Join(t.TempDir(), "idbridge.db")
 	var err error
-	b.store, err = authstore.Open(context.Background(), authstore.Config{URL: "sqlite:" + filepath.Join(t.TempDir(), "idbridge.db")}, authstore.Options{
+	b.store, err = authstore.Open(context.Background(), authstore.Config{URL: "sqlite:" + b.file}, authstore.Options{
 		Schema: schema(), Outward: map[string][]idbridge.Attribute{"corp": {idbridge.Email, idbridge.GivenName, idbridge.FamilyName, "phone"}},
 	})
 	if err != nil {
@@ -418,28 +421,26 @@ func (b *bed) examine(req *http.Request, a *answer) {
 	}
 }
 
+// document is the router over the OpenAPI document, made once: it is the same for every bed.
+type document struct {
+	once   sync.Once
+	router routers.Router
+}
+
 func (b *bed) route() routers.Router {
 	b.t.Helper()
-	if b.router != nil {
-		return b.router
-	}
-	res, err := b.client.Get(b.url + "/openapi.json")
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	defer res.Body.Close()
-	raw, err := io.ReadAll(res.Body)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	doc, err := openapi3.NewLoader().LoadFromData(raw)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	doc.Servers = nil
-	openapi3filter.RegisterBodyDecoder("application/problem+json", openapi3filter.RegisteredBodyDecoder("application/json"))
-	if b.router, err = gorillamux.NewRouter(doc); err != nil {
-		b.t.Fatal(err)
-	}
-	return b.router
+	shared.once.Do(func() {
+		w := httptest.NewRecorder()
+		b.api.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/openapi.json", nil))
+		doc, err := openapi3.NewLoader().LoadFromData(w.Body.Bytes())
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		doc.Servers = nil
+		openapi3filter.RegisterBodyDecoder("application/problem+json", openapi3filter.RegisteredBodyDecoder("application/json"))
+		if shared.router, err = gorillamux.NewRouter(doc); err != nil {
+			b.t.Fatal(err)
+		}
+	})
+	return shared.router
 }

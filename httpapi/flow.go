@@ -14,16 +14,16 @@ type fieldView struct {
 	Origin           string    `json:"origin" doc:"The directory that the value agrees with, or local."`
 	Writable         bool      `json:"writable"`
 	MayBeOverwritten bool      `json:"mayBeOverwritten" doc:"A directory owns it: an edit stays until the directory's value changes."`
-	Sync             syncState `json:"sync,omitempty" enum:"written,pending,local" doc:"After an edit: written (the directory has it), pending (on its way, never lost), local (no directory takes it)."`
+	Sync             syncState `json:"sync,omitempty" enum:"written,pending,local" doc:"After an edit: how far it has come."`
 }
 
 // syncState says how far an edit has travelled.
 type syncState string
 
 const (
-	written   syncState = "written"
-	pending   syncState = "pending"
-	localOnly syncState = "local"
+	written   syncState = "written" // the directory has it
+	pending   syncState = "pending" // on its way, never lost
+	localOnly syncState = "local"   // no directory takes it
 )
 
 // field describes an attribute of a user: where its value comes from and what becomes of an edit.

@@ -97,7 +97,7 @@ func plainName(segment string) bool {
 
 // newHuma makes the API on the mux. There are no schema links, no documentation page (its scripts come from elsewhere),
 // and no format but JSON.
-func newHuma(mux *http.ServeMux, version, publicURL string) huma.API {
+func newHuma(mux humago.Mux, version, publicURL string) huma.API {
 	humaOnce.Do(setHuma)
 	format := huma.Format{
 		Marshal: func(w io.Writer, v any) error {

@@ -133,26 +133,21 @@ func TestConcurrentGenerations(t *testing.T) {
 			a := b.pw("ann", "POST", "/api/v1/me/key", "")
 			if a.status == 201 {
 				keys[i], _ = a.json()["key"].(string)
-			} else if a.status != 409 && a.status != 503 {
+			} else {
 				t.Errorf("generation: %d %s", a.status, a.body)
 			}
 		})
 	}
 	wg.Wait()
-	valid, made := 0, 0
+	valid := 0
 	for _, k := range keys {
-		if k == "" {
-			continue
-		}
-		made++
 		if b.do("GET", "/api/v1/whoami", "", "X-API-KEY", k).status == 200 {
 			valid++
 		}
 	}
-	if valid != 1 || made == 0 {
-		t.Errorf("%d of %d keys are valid, want 1", valid, made)
+	if valid != 1 {
+		t.Errorf("%d of 20 keys are valid, want 1\n%s", valid, b.log.String())
 	}
-	t.Logf("%d of 20 generations succeeded", made)
 }
 
 func TestKeyDiesWithItsOwnersAccess(t *testing.T) {

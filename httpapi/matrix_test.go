@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -139,6 +140,15 @@ func TestDocumentIsServed(t *testing.T) {
 		if strings.HasPrefix(path, "/api/") && a.status != http.StatusUnauthorized {
 			t.Errorf("%s without a credential: %d", op, a.status)
 		}
+	}
+	documented := b.operations()
+	for _, route := range b.api.Routes() {
+		if !strings.HasPrefix(route, "GET /openapi.") && !slices.Contains(documented, route) {
+			t.Errorf("%s is not in the document", route)
+		}
+	}
+	if got, want := len(b.api.Routes()), len(documented)+2; got != want {
+		t.Errorf("%d routes, want %d", got, want)
 	}
 	doc := b.do("GET", "/openapi.json", "").want(200)
 	b.do("GET", "/openapi.json", "", "If-None-Match", doc.header.Get("ETag")).want(304)

@@ -149,10 +149,25 @@ func TestPlantedSecrets(t *testing.T) {
 		t.Fatal(err)
 	}
 	audit, _ := json.Marshal(rows)
+	files, err := filepath.Glob(b.file + "*") // the write-ahead log too
+	if err != nil || len(files) < 2 {
+		t.Fatal(files, err)
+	}
+	var database strings.Builder
+	for _, f := range files {
+		raw, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		database.Write(raw)
+	}
+	if !strings.Contains(database.String(), string(text.ID())) {
+		t.Error("the key's id is not in the database: nothing was searched")
+	}
 	for _, s := range secrets {
-		for place, have := range map[string]string{"log": b.log.String(), "metrics": scrape.Body.String(), "audit": string(audit)} {
+		for place, have := range map[string]string{"log": b.log.String(), "metrics": scrape.Body.String(), "audit": string(audit), "database": database.String()} {
 			if i := strings.Index(have, s); i >= 0 {
-				t.Errorf("the secret is in the %s: %.300s", place, have[max(0, i-150):])
+				t.Errorf("the secret is in the %s: %.300q", place, have[max(0, i-150):])
 			}
 		}
 		want := 0

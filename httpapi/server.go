@@ -31,7 +31,7 @@ type Server struct {
 	roles     map[Permission][]idbridge.Role
 	policies  map[string]*plan.Policy // by directory
 	resolver  *credential.Resolver
-	mux       *http.ServeMux
+	mux       *router
 	api       huma.API
 	hot       map[string]hotHandler // by path: the routes that pass the router by
 	document  document
@@ -62,7 +62,7 @@ func New(c Config) (*Server, error) {
 	}
 	c.withDefaults()
 	s := &Server{
-		config: c, roles: rolesOf(c.Permissions), mux: http.NewServeMux(), hot: map[string]hotHandler{},
+		config: c, roles: rolesOf(c.Permissions), mux: &router{ServeMux: http.NewServeMux()}, hot: map[string]hotHandler{},
 		audited: rate.NewLimiter(auditedPerSecond, auditedPerSecond), random: rand.Reader,
 	}
 	s.policies = map[string]*plan.Policy{}

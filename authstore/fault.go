@@ -2,6 +2,7 @@ package authstore
 
 import (
 	"context"
+	"crypto/tls"
 	"database/sql"
 	"database/sql/driver"
 	"errors"
@@ -45,6 +46,13 @@ func fault(op string, err error) error {
 	if errors.As(err, &lite) {
 		return sqliteFault(lite.Code(), err)
 	}
+	var untrusted *tls.CertificateVerificationError
+	if errors.Is(err, pq.ErrSSLNotSupported) || errors.As(err, &untrusted) {
+		return &idbridge.Error{
+			Kind: idbridge.Unavailable, Msg: "the store's server cannot be trusted", Err: err,
+			Hint: "check its certificate and sslrootcert, or choose another sslmode in the store url",
+		}
+	}
 	if lost(err) {
 		return &idbridge.Error{
 			Kind: idbridge.Unavailable, Msg: "the store cannot be reached", Err: err,
@@ -75,6 +83,8 @@ func postgresFault(e *pq.Error, err error) error {
 		set(idbridge.Unavailable, "the store's disk is full", "free space on the PostgreSQL server; nothing was lost")
 	case "53300":
 		set(idbridge.Unavailable, "the store takes no more connections", "raise max_connections, or stop other clients")
+	case "55000":
+		set(idbridge.Unavailable, "the store's database takes no connections", "look whether somebody restores or moves it")
 	case "25006":
 		set(idbridge.Unavailable, "the store is read-only", "this server is a standby: name all hosts in the store url, the one that takes writes is used")
 	case "55P03", "57014":

@@ -46,7 +46,7 @@ func directoryKey() *key {
 		{name: "link_by", shape: list, item: &key{}, doc: "Unique attributes by which a new record finds a user who is there already, in this order. Default: [userName, email], those that are mapped."},
 		{name: "required", shape: list, item: &key{}, doc: "Attributes without which a record is quarantined. Default: [userName]."},
 		{name: "absent", shape: object, doc: "What becomes of a user whose record is gone: suspended after two complete listings without it, purged later.", keys: []key{
-			{name: "confirm_after", shape: duration, def: "10m", min: 60, max: 7 * 86400, doc: "Least time between the two listings; the second one is scheduled by itself."},
+			{name: "confirm_after", shape: duration, def: "10m", min: 0, max: 7 * 86400, doc: "Least time between the two listings; the second one is scheduled by itself. 0s lets any two listings prove absence, which a directory that stutters will not forgive."},
 			{name: "purge_after", shape: duration, def: "30d", min: 3600, max: 3650 * 86400, never: true, doc: "Time between suspension and purge, during which a returning record gets everything back; or never."},
 		}},
 		guardsKey(),

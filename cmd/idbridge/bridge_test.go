@@ -60,7 +60,7 @@ directories:
     base_dn: %q
     users: {filter: "(objectClass=inetOrgPerson)"}
     groups: {filter: "(objectClass=groupOfNames)"}
-    schedule: {full: "0 3 * * *"}
+    schedule: {full: "0 3 * * *", missed: skip}
     map:
       userName: uid
       givenName: givenName

@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"github.com/idbridge/idbridge"
+	"github.com/idbridge/idbridge/configs"
 )
 
 // exit is an exit code of the program; docs/commands.md lists them. It is an error, so that a command returns it.
@@ -80,7 +81,7 @@ func report(stderr io.Writer, err error) int {
 
 // exitOf is the table from kinds to exit codes.
 func exitOf(err error) exit {
-	var faults interface{ ConfigFaults() int }
+	var faults *configs.Faults
 	if errors.As(err, &faults) {
 		return exitUsage
 	}

@@ -208,13 +208,14 @@ func (k kicker) Start(_ context.Context, directory string, kind idbridge.RunKind
 
 // api builds the HTTP API over the house.
 func (h *house) api() (*httpapi.Server, error) {
-	c := httpapi.Config{
-		Store: h.store, Pusher: h.outbox, Runner: kicker{h}, Schema: h.cfg.Schema, PublicURL: h.cfg.HTTP.PublicURL, Version: version, Log: h.log,
-	}
-	for i := range h.rooms {
-		c.Directories = append(c.Directories, httpapi.Directory{
-			Name: h.rooms[i].name, Policy: h.rooms[i].target.Policy, Login: h.rooms[i].ldap,
-		})
+	c := h.cfg.API()
+	c.Store, c.Pusher, c.Runner, c.Version, c.Log = h.store, h.outbox, kicker{h}, version, h.log
+	for i := range c.Directories {
+		r, err := h.room(c.Directories[i].Name)
+		if err != nil {
+			return nil, err
+		}
+		c.Directories[i].Login = r.ldap
 	}
 	return httpapi.New(c)
 }

@@ -130,7 +130,7 @@ func TestServe(t *testing.T) {
 			return err == nil && strings.Contains(text, "+44 7700 900123")
 		}, func() string { return "the edit in slapd" })
 		if now := b.must(0, "-o", "json", "status"); lastFull(t, now) != lastFull(t, runs) {
-			t.Error("the edit took a full run to arrive")
+			t.Errorf("the edit took a full run to arrive\n%s\n%s", runs, now)
 		}
 
 		check := func(user string) bool {

@@ -2,11 +2,11 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
-	"strconv"
 	"strings"
 
 	"github.com/idbridge/idbridge"
@@ -70,11 +70,11 @@ func newLogger(out io.Writer, level slog.Level, format string) *slog.Logger {
 	return slog.New(slog.NewTextHandler(out, options))
 }
 
-// holder names this process in the lease.
+// holder names this opening of the store in the lease: two in one process are two.
 func holder() string {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "localhost"
 	}
-	return strings.ToLower(host) + ":" + strconv.Itoa(os.Getpid())
+	return fmt.Sprintf("%s:%d:%s", strings.ToLower(host), os.Getpid(), rand.Text()[:6])
 }

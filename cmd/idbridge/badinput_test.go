@@ -54,7 +54,7 @@ func TestBadSettings(t *testing.T) {
 		{"unknown host", slapd.TLSURL, "ldaps://nowhere.invalid", 6, []string{"nowhere.invalid"}},
 		{"wrong password", fmt.Sprintf("password: %q", slapd.SyncPassword), "password: \"wrong\"", 6, []string{"corp", "password"}},
 		{"foreign certificate", slapd.CAFile, foreign.CAFile, 6, []string{"ca_file"}},
-		{"base DN that does not exist", "base_dn: \"dc=example,dc=org\"", "base_dn: \"dc=elsewhere,dc=org\"", 1, []string{"dc=elsewhere,dc=org"}},
+		{"base DN that does not exist", "base_dn: \"dc=example,dc=org\"", "base_dn: \"dc=elsewhere,dc=org\"", 6, []string{"dc=elsewhere,dc=org"}},
 		{"clear text", slapd.TLSURL, slapd.URL, 2, []string{"clear", "start_tls"}},
 	}
 	for _, c := range cases {

@@ -113,7 +113,9 @@ func (w *world) oneRun(ctx context.Context, h *house, r *room, o engine.RunOptio
 func (w *world) codeOf(r *engine.Report, err error, dry bool) exit {
 	code := exitDone
 	if err != nil {
-		code = exitOf(err)
+		if code = exitOf(err); idbridge.KindOf(err) == idbridge.Invalid && code == exitError {
+			code = exitUnreachable // a certificate, a base DN: the directory could not be read
+		}
 	}
 	switch r.Run.State {
 	case idbridge.RunIncomplete:

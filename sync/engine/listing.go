@@ -38,13 +38,21 @@ func (r *pass) decideAll(ctx context.Context, o *observer) error {
 	}
 	r.nameless = o.namelessN
 	r.row.Counts.Quarantined += o.namelessN
-	for _, u := range o.nameless {
-		r.say("a record without an id was left out: %s", u.Locator)
+	for i, u := range o.nameless {
+		if i < namelessShown {
+			r.say("left out: %s: %v", u.Locator, u.Why)
+		}
 		r.e.log().Warn("record without an id", "directory", r.name, "run", r.row.ID, "locator", u.Locator)
+	}
+	if more := o.namelessN - namelessShown; more > 0 {
+		r.say("left out: %d more like these", more)
 	}
 	r.tell(Deciding, r.decided, r.decided)
 	return nil
 }
+
+// namelessShown is how many records without a usable id a report names; the log has more.
+const namelessShown = 3
 
 // settleClaims reads the spool once more when several records show one unique value.
 func (r *pass) settleClaims(o *observer) error {

@@ -9,7 +9,7 @@ import (
 
 // Commit does what authstore does in one transaction.
 func (v *view) Commit(_ context.Context, lead idbridge.Lead, decisions []idbridge.Decision) ([]idbridge.Outcome, error) {
-	v.pause()
+	v.pauseAt("commit")
 	if err := idbridge.MayLead(lead.Epoch, v.epoch); err != nil {
 		return nil, err
 	}

@@ -117,7 +117,7 @@ func (v *view) Apply(_ context.Context, step idbridge.Step) (idbridge.Record, er
 		return v.record(e), nil
 	}
 	step = todo
-	v.pause()
+	v.pauseAt("modify")
 	how := v.deaf
 	if how.notSent {
 		return idbridge.Record{}, &idbridge.Error{Kind: idbridge.Unknown, Msg: "connection reset"}

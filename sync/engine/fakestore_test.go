@@ -202,7 +202,7 @@ func (v *view) OpenSent(_ context.Context, _ string) ([]idbridge.Sent, error) {
 }
 
 func (v *view) Settle(_ context.Context, lead idbridge.Lead, settlements []idbridge.Settlement) error {
-	v.pause()
+	v.pauseAt("settle")
 	if err := idbridge.MayLead(lead.Epoch, v.epoch); err != nil {
 		return err
 	}

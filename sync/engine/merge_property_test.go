@@ -116,6 +116,8 @@ func merge(rt *rapid.T, flow plan.Flow, on plan.OnConflict) {
 		"step 0":    func(rt *rapid.T) { m.steps(rt, 0) },
 		"step 0b":   func(rt *rapid.T) { m.steps(rt, 0) },
 		"step 1":    func(rt *rapid.T) { m.steps(rt, 1) },
+		"through":   m.through,
+		"until":     m.until,
 		"crash":     func(rt *rapid.T) { m.workers[rapid.IntRange(0, 1).Draw(rt, "worker")].kill() },
 		"wire":      func(rt *rapid.T) { m.wire(rt) },
 		"quiesce":   m.quiesce,
@@ -234,6 +236,29 @@ func (m *machine) steps(rt *rapid.T, i int) {
 		if what := m.wrong(); what != "" {
 			rt.Fatal(what)
 		}
+	}
+	m.blame(rt, k)
+}
+
+// through lets one worker come to its end while the other one stands still.
+func (m *machine) through(rt *rapid.T) {
+	k := &m.workers[rapid.IntRange(0, 1).Draw(rt, "worker")]
+	if k.next == nil {
+		m.start(k, rapid.Bool().Draw(rt, "push"))
+	}
+	m.finish(rt, k)
+}
+
+// until lets one worker come to where it is about to commit, to modify the directory, or to settle: the places where
+// another one can do most harm.
+func (m *machine) until(rt *rapid.T) {
+	k := &m.workers[rapid.IntRange(0, 1).Draw(rt, "worker")]
+	if k.next == nil {
+		m.start(k, rapid.Bool().Draw(rt, "push"))
+	}
+	at := rapid.SampledFrom([]string{"commit", "modify", "settle"}).Draw(rt, "at")
+	for k.step() && k.at != at {
+		m.check(rt)
 	}
 	m.blame(rt, k)
 }

@@ -64,8 +64,9 @@ func (r *pass) run(ctx context.Context) (source *idbridge.Source, err error) {
 	if err := r.decideAll(ctx, o); err != nil {
 		return nil, err
 	}
-	if failpoint.Mutant("lateguard") { // the mistake: the guards come too late
-		if err := r.commitPhases(ctx); err != nil {
+	late := failpoint.Mutant("lateguard") // the mistake: the guards come after the effects
+	if late {
+		if err := r.make(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -74,6 +75,9 @@ func (r *pass) run(ctx context.Context) (source *idbridge.Source, err error) {
 	}
 	if done, err := r.holdBack(ctx); done || err != nil {
 		return r.heldBookmark(), err
+	}
+	if late {
+		return r.bookmark(o), nil
 	}
 	if err := r.make(ctx); err != nil {
 		return nil, err
@@ -262,7 +266,7 @@ func (r *pass) make(ctx context.Context) error {
 
 // supersede closes an older held plan when this run held nothing back.
 func (r *pass) supersede(ctx context.Context) error {
-	if r.source.Held == "" || r.header.Held() {
+	if r.source.Held == "" || r.source.Held == r.header.Hash || r.header.Held() {
 		return nil
 	}
 	err := r.e.Store.ClosePlan(ctx, r.source.Held, idbridge.PlanDiscarded, "superseded")

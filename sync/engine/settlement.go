@@ -73,10 +73,12 @@ func readBack(schema idbridge.Schema, sent idbridge.SentID, step *idbridge.Step,
 			if len(got) == len(want) {
 				base[a] = got
 			}
-		case landed(schema.Normal(a, step.Before[a]), schema.Normal(a, want), schema.Normal(a, got)):
-			base[a] = want
 		case schema.Equal(a, got, step.Before[a]):
 			before++
+		case !schema[a].Single:
+			if part, ok := landed(schema[a].Match, step.Before[a], want, got); ok {
+				base[a] = part
+			}
 		}
 	}
 	s = idbridge.Settlement{Sent: sent, ID: step.ID, How: idbridge.SentRefused, Seen: glimpse(step, rec)}
@@ -89,29 +91,33 @@ func readBack(schema idbridge.Schema, sent idbridge.SentID, step *idbridge.Step,
 	return s, false
 }
 
-// landed tells that a set shows what a step did to it, beside what somebody else did: everything added is there, and
-// nothing of what was removed. All three are normal forms. The step changed something.
-func landed(before, after, now idbridge.Values) bool {
-	changed := false
-	for _, v := range after {
-		if _, had := slices.BinarySearch(before, v); had {
-			continue
-		}
-		changed = true
-		if _, has := slices.BinarySearch(now, v); !has {
-			return false
-		}
+// landed returns the base of a set of which a part shows what the step did, value by value: what was added and is there
+// is agreed on, and what was removed and is not there. What somebody else added or removed is not in it. ok is false when
+// nothing of the step shows.
+func landed(m idbridge.Match, before, after, now idbridge.Values) (base idbridge.Values, ok bool) {
+	has := func(set idbridge.Values, v string) bool {
+		n := m.Normal(v)
+		return slices.ContainsFunc(set, func(x string) bool { return m.Normal(x) == n })
 	}
+	base = idbridge.Values{}
+	adds, removes := false, false
 	for _, v := range before {
-		if _, keeps := slices.BinarySearch(after, v); keeps {
+		if !has(after, v) && !has(now, v) {
+			removes = true
 			continue
 		}
-		changed = true
-		if _, has := slices.BinarySearch(now, v); has {
-			return false
+		base = append(base, v)
+	}
+	for _, v := range after {
+		if has(before, v) {
+			continue
+		}
+		adds = true
+		if has(now, v) {
+			base, ok = append(base, v), true
 		}
 	}
-	return changed
+	return base, ok || !adds && removes
 }
 
 // glimpse is what a settlement writes about the record: never a digest, because whether everything about the record is

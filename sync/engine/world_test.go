@@ -187,6 +187,7 @@ func (w *world) editDirectory(e *entry, a idbridge.Attribute, v idbridge.Values)
 type worker struct {
 	w     *world
 	epoch int64
+	at    string // the step it stands before, if it has a name: commit, modify, settle
 	next  func() (struct{}, bool)
 	stop  func()
 	fault any // a panic that was not ours
@@ -211,7 +212,7 @@ func (k *worker) begin(f func(e *engine.Engine, t engine.Target) error) {
 				panic(crash{})
 			}
 		}
-		view := &view{world: k.w, pause: pause}
+		view := &view{world: k.w, worker: k, pause: pause}
 		e := &engine.Engine{Store: view, Writers: 1, Now: func() time.Time { return k.w.now }, Log: quiet}
 		k.last = f(e, engine.Target{Directory: view, Policy: k.w.policy})
 	}
@@ -262,7 +263,15 @@ func sortedKeys[K interface{ ~string | ~int64 }, V any](m map[K]V) []K {
 // view is the store and the directory as one worker sees them.
 type view struct {
 	*world
-	pause func()
+	worker *worker
+	pause  func()
+}
+
+// pauseAt stops before a step that a test may want to stop at.
+func (v *view) pauseAt(step string) {
+	v.worker.at = step
+	v.pause()
+	v.worker.at = ""
 }
 
 // Name implements idbridge.Directory.

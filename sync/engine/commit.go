@@ -88,16 +88,20 @@ func (r *pass) spoil(group string) {
 type batch struct {
 	list   []decided
 	writes int
+	steps  int // a group's decision has hundreds, a person's few
 }
 
 func (b *batch) add(d *decided) {
 	b.list = append(b.list, *d)
+	b.steps += len(d.Steps)
 	if d.DirectoryStep() != nil {
 		b.writes++
 	}
 }
 
-func (b *batch) full() bool { return len(b.list) >= storeBatch || b.writes >= writeBatch }
+func (b *batch) full() bool {
+	return len(b.list) >= storeBatch || b.writes >= writeBatch || b.steps >= stepBatch
+}
 
 func (b *batch) take() []decided {
 	out := b.list

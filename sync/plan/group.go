@@ -16,6 +16,10 @@ const groupSteps = 500
 // given as Members without members and Whole OK. was is the digest the store has, digest that of what was seen; equal
 // ones give no decision.
 //
+// A group that gives nothing and never did is only noted, with its digest and size: nobody asks who is in it, and a
+// directory may have half a million memberships that decide nothing. A rule that names it later changes its digest, and
+// then its members join.
+//
 // Who stays is given and taken the roles by which the group's rules, or its name, have changed: g.Grants tells what its
 // members have now; when the store does not say, the rules for its old name do, and a digest that moved without a member
 // is read as changed rules.
@@ -41,6 +45,9 @@ func DecideGroup(p *Policy, g idbridge.Group, seen *idbridge.Members, old []stri
 	old = slices.Compact(slices.Sorted(slices.Values(old)))
 	give, had, given := p.groupGrants(g, id, seen.Name, old)
 
+	if len(give) == 0 && len(had) == 0 && len(old) == 0 {
+		return (&groupWork{id: id}).split(seen.Name, idbridge.GroupSeen{Name: seen.Name, Digest: digest, Members: len(now)})
+	}
 	taken := minus(had, give)
 	ruled := g.Grants == nil && !was.IsZero() && slices.Equal(now, old) && len(give) > 0 && len(taken) == 0
 

@@ -36,7 +36,11 @@ func (c *commit) apply(i int) error {
 		c.w.ward.say(d.ID.ID, d.Seen.Locator)
 		return nil
 	}
-	if len(d.Base) > 0 {
+	switch {
+	case len(d.Base) == 0:
+	case len(link.Base) == 0 && len(c.out[i].Withheld) == 0:
+		link.Base = d.Base // nobody changes either
+	default:
 		link.Base = link.Base.Clone()
 		if link.Base == nil {
 			link.Base = idbridge.Profile{}
@@ -111,11 +115,24 @@ func (c *commit) yielder(step *idbridge.Step, user *userRecord) *userRecord {
 func (c *commit) create(i int, step *idbridge.Step) *userRecord {
 	at := moment(c.t.now)
 	user := &userRecord{fresh: true, User: idbridge.User{
-		ID: c.out[i].User, Kind: idbridge.Person, Profile: make(idbridge.Profile, len(step.After)), Revision: 1, Created: at, Updated: at,
+		ID: c.out[i].User, Kind: idbridge.Person, Profile: step.After, Revision: 1, Created: at, Updated: at,
 	}}
-	c.mergeAllowed(i, user, user.Profile, step.After, true)
+	if len(c.out[i].Withheld) > 0 || !storable(step.After) {
+		user.Profile = make(idbridge.Profile, len(step.After))
+		c.mergeAllowed(i, user, user.Profile, step.After, true)
+	}
 	c.users[user.ID] = user
 	return user
+}
+
+// storable tells whether a profile can be a user's as it is: nothing empty, and nothing that belongs to the link.
+func storable(p idbridge.Profile) bool {
+	for a, v := range p {
+		if len(v) == 0 || a == idbridge.Active {
+			return false
+		}
+	}
+	return p != nil
 }
 
 // newLink ties the step's record to a user.
@@ -137,8 +154,10 @@ func (c *commit) newLink(step *idbridge.Step, user *userRecord) *linkedRow {
 
 // change applies a step's attributes to a user.
 func (c *commit) change(i int, step *idbridge.Step, user *userRecord) {
-	if user.before == nil && !user.fresh {
-		user.before = user.Profile
+	if user.before == nil || user.fresh { // never into a map that belongs to the decision
+		if !user.fresh {
+			user.before = user.Profile
+		}
 		user.Profile = user.Profile.Clone()
 		if user.Profile == nil {
 			user.Profile = idbridge.Profile{}

@@ -319,21 +319,25 @@ func one(row *sql.Row, dest ...any) (found bool, err error) {
 // grow makes room for n more rows.
 func (b *batch) grow(n int) { b.rows = slices.Grow(b.rows, n*len(b.cols)) }
 
-// sorted orders the rows by their first number, so that tables grow at their end.
-func (b *batch) sorted() *batch { return b.sortedBy(0) }
-
-// sortedBy orders the rows by the number in a column.
+// sortedBy orders the rows by a column, so that tables grow at their end and indexes are walked in their order.
 func (b *batch) sortedBy(col int) *batch {
 	width := len(b.cols)
 	at := make([]int, b.len())
 	for i := range at {
 		at[i] = i * width
 	}
-	key := func(i int) int64 {
-		n, _ := b.rows[i+col].(int64) // the column is a number
-		return n
-	}
-	slices.SortFunc(at, func(x, y int) int { return cmp.Compare(key(x), key(y)) })
+	slices.SortFunc(at, func(x, y int) int {
+		switch one := b.rows[x+col].(type) {
+		case int64:
+			other, _ := b.rows[y+col].(int64) // a column has one type
+			return cmp.Compare(one, other)
+		case string:
+			other, _ := b.rows[y+col].(string)
+			return strings.Compare(one, other)
+		default:
+			return 0
+		}
+	})
 	rows := make([]any, 0, len(b.rows))
 	for _, i := range at {
 		rows = append(rows, b.rows[i:i+width]...)

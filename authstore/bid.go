@@ -33,7 +33,8 @@ type bid struct {
 // bid collects what the admitted decisions want, settles it and writes down what is withheld.
 func (c *commit) bid(ctx context.Context) error {
 	b := &bidding{}
-	wanted := map[claim]struct{}{}
+	wanted := make(map[claim]struct{}, 2*len(c.decisions))
+	b.bids = make([]bid, 0, 2*len(c.decisions)) // login and e-mail
 	for i := range c.decisions {
 		if c.refused[i] {
 			continue

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 
 	"github.com/idbridge/idbridge"
 )
@@ -82,6 +83,7 @@ func (c *commit) do(ctx context.Context) error {
 	if err := c.number(ctx); err != nil {
 		return err
 	}
+	c.t.audits = slices.Grow(c.t.audits, len(c.decisions))
 	for i := range c.decisions {
 		switch {
 		case !c.refused[i]:

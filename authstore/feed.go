@@ -66,8 +66,18 @@ func (f *feed) poll(ctx context.Context, s *Store) error {
 	if err != nil {
 		return err
 	}
+	if f.seen(revision) {
+		s.cache.drop(&touched{all: true})
+	}
+	f.good.Store(start)
+	return nil
+}
+
+// seen takes note of a revision and tells whether anybody else had a part in getting there.
+func (f *feed) seen(revision int64) (foreign bool) {
 	f.mu.Lock()
-	foreign := revision < f.last
+	defer f.mu.Unlock()
+	foreign = revision < f.last
 	for r := f.last + 1; r <= revision && !foreign; r++ {
 		_, mine := f.ours[r]
 		foreign = !mine
@@ -78,12 +88,7 @@ func (f *feed) poll(ctx context.Context, s *Store) error {
 			delete(f.ours, r)
 		}
 	}
-	f.mu.Unlock()
-	if foreign {
-		s.cache.drop(&touched{all: true})
-	}
-	f.good.Store(start)
-	return nil
+	return foreign
 }
 
 // run polls until the context ends.

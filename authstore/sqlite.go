@@ -53,8 +53,8 @@ func (s *Store) openSQLite(path string) error {
 // sqliteDSN carries every PRAGMA, so that each connection of a pool has them.
 func sqliteDSN(path, lock string, more ...string) string {
 	pragmas := append([]string{
-		"busy_timeout(10000)", "page_size(8192)", "journal_mode(WAL)", "synchronous(FULL)", "cache_size(-16384)",
-		"wal_autocheckpoint(4000)", "temp_store(2)", "journal_size_limit(67108864)",
+		"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "cache_size(-16384)",
+		"wal_autocheckpoint(8000)", "temp_store(2)", "journal_size_limit(67108864)",
 	}, more...)
 	query := url.Values{"_txlock": {lock}, "_pragma": pragmas}
 	escaped := strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path)

@@ -170,33 +170,35 @@ func (v *survey) claimed(ctx context.Context, shown []idbridge.Profile) (err err
 	return err
 }
 
-// readHolders returns who holds each of the values; one query for each unique attribute.
+// readHolders returns who holds each of the values. It asks for the values whatever their attribute, in one query, and keeps
+// what was wanted.
 func (s *Store) readHolders(ctx context.Context, q queryer, wanted map[claim]struct{}) (map[claim]idbridge.UserID, error) {
-	lists := map[idbridge.Attribute][]string{}
-	for c := range wanted {
-		lists[c.attribute] = append(lists[c.attribute], pack(c.value))
+	if len(wanted) == 0 {
+		return nil, nil
 	}
+	list := make([]string, 0, len(wanted))
+	for c := range wanted {
+		list = append(list, pack(c.value))
+	}
+	rows, err := q.QueryContext(ctx, `SELECT attribute, value, user_id FROM claims WHERE `+s.among("value", 1), s.texts(list))
+	if err != nil {
+		return nil, fmt.Errorf("holders: %w", err)
+	}
+	defer rows.Close() //nolint:errcheck // rows.Err has what matters
 	out := map[claim]idbridge.UserID{}
-	for _, a := range s.unique {
-		if len(lists[a]) == 0 {
-			continue
-		}
-		rows, err := q.QueryContext(ctx, `SELECT value, user_id FROM claims WHERE attribute = $1 AND `+s.among("value", 2),
-			string(a), s.texts(lists[a]))
-		if err != nil {
+	for rows.Next() {
+		var attribute, value string
+		var id int64
+		if err := rows.Scan(&attribute, &value, &id); err != nil {
 			return nil, fmt.Errorf("holders: %w", err)
 		}
-		for rows.Next() {
-			var value string
-			var id int64
-			if err := rows.Scan(&value, &id); err != nil {
-				return nil, errors.Join(err, rows.Close())
-			}
-			out[claim{a, unpack(value)}] = idbridge.UserID(id)
+		c := claim{idbridge.Attribute(attribute), unpack(value)}
+		if _, ok := wanted[c]; ok {
+			out[c] = idbridge.UserID(id)
 		}
-		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
-			return nil, fmt.Errorf("holders: %w", err)
-		}
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("holders: %w", err)
 	}
 	return out, nil
 }

@@ -157,14 +157,13 @@ func quickProfile(s string) (idbridge.Profile, bool) {
 		}
 		first := len(room)
 		i = next + 2
-		for i < len(s) && s[i] != ']' {
+		for more := i < len(s) && s[i] != ']'; more; {
 			value, after, ok := quoted(s, i)
-			if !ok || after >= len(s) {
+			if !ok || after >= len(s) || s[after] != ',' && s[after] != ']' {
 				return nil, false
 			}
 			room = append(room, value)
-			i = after
-			if s[i] == ',' {
+			if i, more = after, s[after] == ','; more {
 				i++
 			}
 		}

@@ -138,8 +138,16 @@ func (u *userRecord) moves() bool {
 func (c *commit) writeUsers(ctx context.Context) error {
 	come := newBatch(insertRows, "users", userKey, userRest)
 	moved := newBatch(updateRows, "users", userKey, userRest)
-	freed := newBatch(deleteRows, "claims", "attribute value", "")
-	taken := newBatch(insertRows, "claims", "attribute value", "user_id:n")
+	freed := newBatch(deleteRows, "claims", "value attribute", "")
+	taken := newBatch(insertRows, "claims", "value attribute", "user_id:n")
+	n := 0
+	for i := range c.decisions {
+		if creates(&c.decisions[i]) {
+			n++
+		}
+	}
+	come.grow(n)
+	taken.grow(2 * n) // login and one e-mail
 	var gone []idbridge.User
 	for _, u := range c.users {
 		switch {
@@ -163,7 +171,7 @@ func (c *commit) writeUsers(ctx context.Context) error {
 	if err := c.t.purge(ctx, gone, "directory:"+c.lead.Directory); err != nil {
 		return err
 	}
-	return c.t.flush(ctx, come.sorted(), moved.sorted(), freed, taken)
+	return c.t.flush(ctx, come.sortedBy(0), moved.sortedBy(0), freed, taken.sortedBy(0))
 }
 
 // claimRows notes which unique values a user gives up and takes.
@@ -171,10 +179,10 @@ func (c *commit) claimRows(freed, taken *batch, id idbridge.UserID, before, afte
 	for _, a := range c.s.unique {
 		old, now := c.s.schema.Normal(a, before[a]), c.s.schema.Normal(a, after[a])
 		for _, v := range without(old, now) {
-			freed.add(string(a), pack(v))
+			freed.add(pack(v), string(a))
 		}
 		for _, v := range without(now, old) {
-			taken.add(string(a), pack(v), int64(id))
+			taken.add(pack(v), string(a), int64(id))
 		}
 	}
 }
@@ -183,6 +191,7 @@ func (c *commit) claimRows(freed, taken *batch, id idbridge.UserID, before, afte
 func (c *commit) writeLinks(ctx context.Context) error {
 	come := newBatch(insertRows, "links", linkKey, linkRest)
 	moved := newBatch(updateRows, "links", linkKey, linkRest)
+	come.grow(len(c.w.linked))
 	for _, l := range c.links {
 		switch {
 		case l.gone:

@@ -196,7 +196,7 @@ func (r *pass) decideAnew(ctx context.Context, batch []idbridge.Decision) error 
 	}
 	for i, d := range r.decideEach(todo, subjects) {
 		r.row.Counts.Seen += int(bit(d.present))
-		left, stale := asApproved(r.p.Schema, wanted[i], &d.Decision)
+		left, stale := asApproved(r.p.Schema, wanted[i], &d.Decision, &subjects[i], todo[i].observed.Record)
 		if stale {
 			r.staleApproved(wanted[i], d.present && left.Empty())
 		}
@@ -252,15 +252,18 @@ func (r *pass) staleApproved(d *idbridge.Decision, skipped bool) {
 	}
 }
 
-// asApproved returns the part of a fresh decision that was approved, and whether something approved is missing in it.
-func asApproved(schema idbridge.Schema, approved, fresh *idbridge.Decision) (left idbridge.Decision, stale bool) {
+// asApproved returns the part of a fresh decision that was approved, and whether something approved is missing in it that
+// is not made already. s and rec (nil: not there) are what the fresh decision rests on.
+func asApproved(
+	schema idbridge.Schema, approved, fresh *idbridge.Decision, s *idbridge.Subject, rec *idbridge.Record,
+) (left idbridge.Decision, stale bool) {
 	left = *fresh
 	left.Steps, left.Base, left.Conflicts, left.Tied = nil, nil, nil, nil
 	for i := range approved.Steps {
 		want := &approved.Steps[i]
 		got := matching(want, fresh.Steps)
 		if got == nil {
-			stale = stale || fresh.Situation != idbridge.Unchanged // unchanged: somebody did it already
+			stale = stale || !made(schema, want, s, rec)
 			continue
 		}
 		step, missing := shared(schema, want, got)
@@ -287,6 +290,32 @@ func asApproved(schema idbridge.Schema, approved, fresh *idbridge.Decision) (lef
 		left.Seen.Digest = idbridge.Digest{}
 	}
 	return left, stale
+}
+
+// made tells that a step's effect is there already.
+func made(schema idbridge.Schema, step *idbridge.Step, s *idbridge.Subject, rec *idbridge.Record) bool {
+	switch step.Verb {
+	case idbridge.Create, idbridge.Linking:
+		return s.Link != nil
+	case idbridge.Purge:
+		return s.Link == nil
+	case idbridge.Suspend, idbridge.Restore:
+		return s.Link != nil && s.Link.State == step.State
+	case idbridge.Miss:
+		return rec == nil && s.Link != nil && s.Link.Sightings > 0
+	case idbridge.Update:
+		for a, v := range step.After {
+			switch {
+			case step.Side == idbridge.DirectorySide && (rec == nil || !schema.Equal(a, rec.Profile[a], v)):
+				return false
+			case step.Side == idbridge.StoreSide && (s.User == nil || step.ID != s.ID || !schema.Equal(a, s.User.Profile[a], v)):
+				return false
+			}
+		}
+		return true
+	case idbridge.Join, idbridge.Leave:
+	}
+	return false
 }
 
 // matching finds the fresh step that does what the approved one does.

@@ -29,7 +29,11 @@ func (r *pass) commitPhases(ctx context.Context) error {
 	done := 0
 	for phase := range r.phases {
 		batch := batch{}
-		for d, err := range r.kept(phase) {
+		list := r.kept(phase)
+		if r.phases[phase].count >= aheadFrom {
+			list = ahead(list)
+		}
+		for d, err := range list {
 			if err != nil {
 				return err
 			}

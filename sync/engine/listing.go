@@ -105,9 +105,10 @@ func (r *pass) unknowns(o *observer) []idbridge.Attribute {
 	return out
 }
 
-// decidePeople decides about what was staged.
-func (r *pass) decidePeople(ctx context.Context, o *observer) error {
+// decideStaged decides about what was staged, in the order of the listing, and hands each batch's decisions to keep.
+func (r *pass) decideStaged(ctx context.Context, o *observer, keep func([]decided) error) error {
 	var batch []shown
+	done := 0
 	for s, err := range r.staged(o) {
 		if err != nil {
 			return err
@@ -121,13 +122,14 @@ func (r *pass) decidePeople(ctx context.Context, o *observer) error {
 		if len(batch) < decideBatch {
 			continue
 		}
-		if err := r.decideBatch(ctx, o, batch); err != nil {
+		if err := r.decideBatch(ctx, o, batch, keep); err != nil {
 			return err
 		}
-		r.tell(Deciding, r.decided, o.people.count)
+		done += len(batch)
+		r.tell(Deciding, done, o.people.count)
 		batch = batch[:0]
 	}
-	return r.decideBatch(ctx, o, batch)
+	return r.decideBatch(ctx, o, batch, keep)
 }
 
 // asShown makes an observation of what was staged.
@@ -147,7 +149,7 @@ func (r *pass) asShown(s *staged, e *entry) shown {
 
 // decideBatch decides about some records, together with those whose unique values they take over, and puts the decisions
 // aside.
-func (r *pass) decideBatch(ctx context.Context, o *observer, batch []shown) error {
+func (r *pass) decideBatch(ctx context.Context, o *observer, batch []shown, keep func([]decided) error) error {
 	if len(batch) == 0 {
 		return nil
 	}
@@ -155,12 +157,7 @@ func (r *pass) decideBatch(ctx context.Context, o *observer, batch []shown) erro
 	if err != nil {
 		return err
 	}
-	for i := range list {
-		if err := r.keep(&list[i]); err != nil {
-			return err
-		}
-	}
-	return nil
+	return keep(list)
 }
 
 // decideMissing decides about the links whose records a complete listing did not show.
@@ -173,7 +170,7 @@ func (r *pass) decideMissing(ctx context.Context, o *observer) error {
 			batch[i] = shown{id: id, observed: plan.Observed{Absent: &proof, Unknown: r.unknown}}
 		}
 		ids = ids[:0]
-		return r.decideBatch(ctx, o, batch)
+		return r.decideBatch(ctx, o, batch, r.keepAll)
 	}
 	hashed := false
 	for n := range uint32(o.index.count) { //nolint:gosec // bounded by memory

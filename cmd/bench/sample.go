@@ -67,8 +67,8 @@ func (b *bench) repeat(read func() (sample, error)) (sample, error) {
 // ldapsearch reads the same entries and attributes with OpenLDAP's own tool.
 func (b *bench) ldapsearch(ctx context.Context) (sample, error) {
 	return child(ctx, "ldapsearch", "-x", "-LLL", "-H", b.slapd.URL, "-D", b.slapd.SyncDN, "-w", b.slapd.SyncPassword, "-b", b.slapd.BaseDN,
-		"-E", "pr=1000/noprompt", "(objectClass=inetOrgPerson)", "uid", "givenName", "sn", "displayName", "mail", "telephoneNumber", "title",
-		"employeeNumber", "l", "departmentNumber", "entryUUID", "entryCSN")
+		"-E", "pr=1000/noprompt", "(|(objectClass=inetOrgPerson)(objectClass=groupOfNames))", "uid", "givenName", "sn", "displayName", "mail", "telephoneNumber", "title",
+		"employeeNumber", "l", "departmentNumber", "entryUUID", "entryCSN", "cn", "member")
 }
 
 func (b *bench) sync(ctx context.Context, config string) (sample, error) {

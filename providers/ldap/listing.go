@@ -13,6 +13,7 @@ import (
 
 const (
 	changesBatch = 256 // handed to the caller's loop at once
+	membersHeavy = 32  // members weigh as much as one change
 	changesAhead = 4   // batches
 )
 
@@ -23,6 +24,7 @@ type listing struct {
 	out     chan []idbridge.Change
 	err     error // valid once out is closed
 	batch   []idbridge.Change
+	weight  int // of batch: groups with thousands of members must not pile up
 	reader  *reader
 	index   *index
 	shared  map[string]bool // ids that several entries have
@@ -187,12 +189,16 @@ func (l *listing) emit(ctx context.Context, c idbridge.Change, last bool) error 
 		l.batch = make([]idbridge.Change, 0, changesBatch)
 	}
 	l.batch = append(l.batch, c)
-	if len(l.batch) < changesBatch && !last {
+	l.weight++
+	if m, ok := c.(idbridge.Members); ok {
+		l.weight += len(m.Members) / membersHeavy
+	}
+	if l.weight < changesBatch && !last {
 		return nil
 	}
 	select {
 	case l.out <- l.batch:
-		l.batch = nil
+		l.batch, l.weight = nil, 0
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx) //nolint:wrapcheck // the caller's own reason

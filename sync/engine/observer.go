@@ -38,6 +38,7 @@ type observer struct {
 const (
 	pipelineAfter = 256 // changes; a smaller directory is listened to without a second goroutine
 	pipelineBatch = 256
+	membersHeavy  = 32 // members weigh as much as one change
 	maxNameless   = 20
 )
 

@@ -139,6 +139,9 @@ func (r *pass) finish(ctx context.Context, source *idbridge.Source, cause error)
 	case r.row.State == idbridge.RunRunning:
 		r.row.State = idbridge.RunDone
 	}
+	if r.writes() && r.row.Complete && r.row.Counts.Missing > 0 && cause == nil {
+		r.report.Confirm = r.row.Ended.Add(r.p.ConfirmAfter)
+	}
 	r.report.Run, r.report.Plan = r.row, r.header
 	if idbridge.KindOf(cause) == idbridge.Locked {
 		return cause // the row belongs to the next leader, who closes it as interrupted

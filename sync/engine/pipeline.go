@@ -11,6 +11,7 @@ import (
 // side. wait must be called; it is safe on a nil pipeline.
 type pipeline struct {
 	batch  []idbridge.Change
+	weight int // of batch: groups with thousands of members must not pile up
 	queue  chan []idbridge.Change
 	failed chan struct{}
 	done   sync.WaitGroup
@@ -40,7 +41,11 @@ func (p *pipeline) push(ctx context.Context, c idbridge.Change) error {
 		p.batch = make([]idbridge.Change, 0, pipelineBatch)
 	}
 	p.batch = append(p.batch, c)
-	if len(p.batch) < pipelineBatch {
+	p.weight++
+	if m, ok := c.(idbridge.Members); ok {
+		p.weight += len(m.Members) / membersHeavy
+	}
+	if p.weight < pipelineBatch {
 		return nil
 	}
 	return p.send(ctx)
@@ -49,7 +54,7 @@ func (p *pipeline) push(ctx context.Context, c idbridge.Change) error {
 func (p *pipeline) send(ctx context.Context) error {
 	select {
 	case p.queue <- p.batch:
-		p.batch = nil
+		p.batch, p.weight = nil, 0
 		return nil
 	case <-p.failed:
 		return p.err

@@ -74,7 +74,7 @@ func (s *Store) Subjects(
 
 // linked reads the records' links with their users, and the conflicts that are open on them.
 func (v *survey) linked(ctx context.Context, out []idbridge.Subject, at map[string]int) error {
-	v.users = map[idbridge.UserID]*idbridge.User{}
+	v.users, v.links = map[idbridge.UserID]*idbridge.User{}, map[idbridge.UserID][]idbridge.Link{}
 	rows, err := v.q.QueryContext(ctx, `SELECT `+linkColumns+`, `+userColumns+` FROM links l JOIN users u ON u.id = l.user_id
 		WHERE l.directory = $1 AND `+v.s.among("l.id", 2), v.directory, v.s.texts(v.ids))
 	found, err := collect(rows, err, scanLinked)
@@ -91,6 +91,7 @@ func (v *survey) linked(ctx context.Context, out []idbridge.Subject, at map[stri
 			v.users[f.user.ID] = &f.user
 		}
 		subject.User = v.users[f.user.ID]
+		v.links[f.user.ID] = append(v.links[f.user.ID], f.link) // he may hold what another record of the batch shows
 	}
 	conflicts, err := readConflicts(ctx, v.q, ` WHERE c.closed = 0 AND c.directory = $1 AND `+v.s.among("c.link", 2)+` ORDER BY c.id`,
 		v.directory, v.s.texts(linked))
@@ -205,7 +206,7 @@ func (s *Store) readHolders(ctx context.Context, q queryer, wanted map[claim]str
 
 // around reads the users who hold values, the links of everybody met so far, and who of them may administer.
 func (v *survey) around(ctx context.Context) error {
-	v.links, v.admins = map[idbridge.UserID][]idbridge.Link{}, map[idbridge.UserID]int{}
+	v.admins = map[idbridge.UserID]int{}
 	var met, strangers []idbridge.UserID
 	for id := range v.users {
 		met = append(met, id)

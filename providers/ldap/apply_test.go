@@ -12,6 +12,7 @@ import (
 	"github.com/idbridge/idbridge/internal/mapping"
 	"github.com/idbridge/idbridge/internal/testserver"
 	"github.com/idbridge/idbridge/providers/ldap"
+	"github.com/idbridge/idbridge/providers/ldapsim"
 )
 
 // update is a step for one attribute.
@@ -234,40 +235,23 @@ func TestApplyPhoto(t *testing.T) {
 // TestApplyAnswerLost: the write happened and its answer did not come: unknown, and the next try finds it done.
 func TestApplyAnswerLost(t *testing.T) {
 	srv := testserver.Slapd(t, testserver.SlapdOptions{LDIF: person("uid=anna", "anna", "displayName", "Anna")})
-	p := newProxy(t, srv)
+	p, err := ldapsim.NewProxy(srv.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = p.Close() })
 	cfg := settings(srv)
-	cfg.URLs, cfg.TLS = []string{p.url}, ldap.TLS{AllowCleartextBind: true}
+	cfg.URLs, cfg.TLS = []string{p.URL()}, ldap.TLS{AllowCleartextBind: true}
 	s := session(t, directory(t, cfg))
 	rec := complete(t, s).records["anna"]
-	// The answer to the read is let through, the answer to the modify is not.
-	answered := false
-	for cut := int64(1); cut < 1<<16 && !answered; cut += 97 {
-		before := writes(t, srv)
-		p.cut()
-		p.cutAfter.Store(0)
-		if _, err := s.Fetch(t.Context(), []idbridge.ExternalID{rec.ID}); err != nil {
-			_, _ = s.Fetch(t.Context(), []idbridge.ExternalID{rec.ID})
-		}
-		p.cut()
-		p.cutAfter.Store(cut)
-		_, err := s.Apply(t.Context(), update(rec, idbridge.DisplayName, "Berta"))
-		p.cutAfter.Store(0)
-		if writes(t, srv) == before {
-			if err == nil {
-				t.Fatalf("cut after %d bytes: done without a write", cut)
-			}
-			if k := idbridge.KindOf(err); k != idbridge.Unavailable && k != idbridge.Unknown && k != idbridge.Unauthentic {
-				t.Errorf("cut after %d bytes, nothing done: %v", cut, err)
-			}
-			continue
-		}
-		answered = true
-		wantFault(t, err, idbridge.Unknown, "nobody knows")
-	}
-	if !answered {
-		t.Fatal("no cut fell between the write and its answer")
-	}
+	lost := p.Fault(ldapsim.Fault{Op: ldapsim.OpModify, Do: ldapsim.Cut})
 	before := writes(t, srv)
+	_, err = s.Apply(t.Context(), update(rec, idbridge.DisplayName, "Berta"))
+	wantFault(t, err, idbridge.Unknown, "nobody knows")
+	if lost.Count() != 1 || writes(t, srv) != before+1 {
+		t.Fatalf("the fault struck %d times, and slapd wrote %d times", lost.Count(), writes(t, srv)-before)
+	}
+	before = writes(t, srv)
 	after, err := s.Apply(t.Context(), update(rec, idbridge.DisplayName, "Berta"))
 	if err != nil {
 		if after, err = s.Apply(t.Context(), update(rec, idbridge.DisplayName, "Berta")); err != nil {

@@ -122,17 +122,17 @@ func (t *tx) flush(ctx context.Context, batches ...*batch) error {
 func (t *tx) rowWise(ctx context.Context, b *batch) error {
 	stmt, err := t.PrepareContext(ctx, b.rowText())
 	if err != nil {
-		return err //nolint:wrapcheck // flush names the table
+		return err
 	}
 	defer stmt.Close() //nolint:errcheck // nothing is lost
 	quiet := context.WithoutCancel(ctx)
 	width := len(b.cols)
 	for i := 0; i < len(b.rows); i += width {
 		if i%(64*width) == 0 && ctx.Err() != nil {
-			return ctx.Err() //nolint:wrapcheck // flush names the table
+			return ctx.Err()
 		}
 		if _, err := stmt.ExecContext(quiet, b.rows[i:i+width]...); err != nil {
-			return err //nolint:wrapcheck // flush names the table
+			return err
 		}
 	}
 	return nil
@@ -146,18 +146,18 @@ func (t *tx) copyIn(ctx context.Context, b *batch) (err error) {
 	}
 	stmt, err := t.PrepareContext(ctx, pq.CopyIn(b.table, names...))
 	if err != nil {
-		return err //nolint:wrapcheck // flush names the table
+		return err
 	}
 	defer stmt.Close() //nolint:errcheck // the empty Exec below reports what the server says
 	quiet := context.WithoutCancel(ctx)
 	width := len(b.cols)
 	for i := 0; i < len(b.rows); i += width {
 		if _, err := stmt.ExecContext(quiet, b.rows[i:i+width]...); err != nil {
-			return err //nolint:wrapcheck // flush names the table
+			return err
 		}
 	}
 	_, err = stmt.ExecContext(ctx)
-	return err //nolint:wrapcheck // flush names the table
+	return err
 }
 
 // setWise runs one statement over the columns as arrays.
@@ -167,7 +167,7 @@ func (t *tx) setWise(ctx context.Context, b *batch) error {
 		args[i] = b.array(i, c.kind)
 	}
 	_, err := t.ExecContext(ctx, b.setText(), args...)
-	return err //nolint:wrapcheck // flush names the table
+	return err
 }
 
 // array returns one column of all rows.
@@ -312,7 +312,7 @@ func one(row *sql.Row, dest ...any) (found bool, err error) {
 	case sql.ErrNoRows: //nolint:errorlint // database/sql returns it bare
 		return false, nil
 	default:
-		return false, err //nolint:wrapcheck // the caller names the operation
+		return false, err
 	}
 }
 

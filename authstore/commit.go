@@ -134,8 +134,9 @@ func (c *commit) read(ctx context.Context) error {
 			}
 		}
 	}
-	// Users are held in the order of their ids, before anything of theirs: so does everybody, and nobody waits in a circle.
-	rows, err := c.t.QueryContext(ctx, c.s.locking(`SELECT `+linkColumns+`, `+userColumns+` FROM links l JOIN users u ON u.id = l.user_id
+	// PostgreSQL locks a row of users before that of links because users is named first, and by ascending id: so does
+	// everybody else, and nobody waits in a circle.
+	rows, err := c.t.QueryContext(ctx, c.s.locking(`SELECT `+linkColumns+`, `+userColumns+` FROM users u JOIN links l ON l.user_id = u.id
 		WHERE l.directory = $1 AND `+c.s.among("l.id", 2)+` ORDER BY u.id`, "FOR UPDATE"), c.lead.Directory, c.s.texts(ids))
 	found, err := collect(rows, err, scanLinked)
 	if err != nil {

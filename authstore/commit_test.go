@@ -136,8 +136,12 @@ func TestCommitNeedsTheLead(t *testing.T) {
 		if err := b.Resign(t.Context(), epoch); err != nil {
 			t.Fatal(err)
 		}
-		_, err = b.Commit(t.Context(), b.lead, []idbridge.Decision{creation("y", profile("userName", "y"))})
-		wantKind(t, err, idbridge.Locked)
+		for _, epoch := range []int64{epoch, 0} {
+			nobody := b.lead
+			nobody.Epoch = epoch
+			_, err = b.Commit(t.Context(), nobody, []idbridge.Decision{creation("y", profile("userName", "y"))})
+			wantKind(t, err, idbridge.Locked)
+		}
 		if _, err := b.UserByName(t.Context(), "x"); !errors.Is(err, idbridge.NotFound) {
 			t.Errorf("a past leader made a user: %v", err)
 		}
@@ -259,7 +263,11 @@ func TestCommitYields(t *testing.T) {
 		if o := b.commit(wrong)[0]; !o.Stale {
 			t.Fatalf("took values that the other has no longer: %+v", o)
 		}
-		o := b.commit(d)[0]
+		both := b.commit(d, b.about("id-ann", update(profile("displayName", "beside"))))
+		if !both[1].Stale {
+			t.Error("a user was changed by two decisions of one batch")
+		}
+		o := both[0]
 		if o.Stale || o.User == 0 || o.User == old || len(o.Withheld) != 0 {
 			t.Fatalf("outcome %+v", o)
 		}

@@ -49,7 +49,7 @@ func readConflicts(ctx context.Context, q queryer, tail string, args ...any) ([]
 		err := r.Scan(&c.ID, &c.Link.Directory, &c.Link.ID, &c.User, &c.Name, &c.Attribute, &base, &store, &shown, &c.Winner, &c.Why,
 			&opened, &closed, &c.By)
 		if err != nil {
-			return c, err //nolint:wrapcheck // the caller names the operation
+			return c, err
 		}
 		c.Link.ID, c.Name, c.Opened, c.Closed = unpack(c.Link.ID), unpack(c.Name), moment(opened), moment(closed)
 		if c.Base, err = parseValues(base); err != nil {
@@ -154,5 +154,5 @@ func (t *tx) closeConflicts(ctx context.Context, ids []idbridge.ConflictID) erro
 	}
 	_, err := t.ExecContext(ctx, `UPDATE conflicts SET closed = $2, decided_by = 'equality' WHERE closed = 0 AND `+t.s.among("id", 1),
 		numbers(t.s, ids), t.now)
-	return err //nolint:wrapcheck // the caller names the operation
+	return err
 }

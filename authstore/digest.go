@@ -39,12 +39,12 @@ func (s *Store) Digests(ctx context.Context) (map[string]string, error) {
 func digestTable(ctx context.Context, q queryer, table string) (_ string, err error) {
 	rows, err := q.QueryContext(ctx, `SELECT * FROM `+table) //nolint:unqueryvet // all columns is what it is about
 	if err != nil {
-		return "", err //nolint:wrapcheck // Digests names the table
+		return "", err
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	names, err := rows.Columns()
 	if err != nil {
-		return "", err //nolint:wrapcheck // Digests names the table
+		return "", err
 	}
 	cells := make([]sql.RawBytes, len(names))
 	dest := make([]any, len(names))
@@ -56,7 +56,7 @@ func digestTable(ctx context.Context, q queryer, table string) (_ string, err er
 	var row []byte
 	for rows.Next() {
 		if err := rows.Scan(dest...); err != nil {
-			return "", err //nolint:wrapcheck // Digests names the table
+			return "", err
 		}
 		row = row[:0]
 		for _, cell := range cells {

@@ -130,5 +130,5 @@ func (f *feed) readSources(ctx context.Context, s *Store) error {
 		times[directory] = moment(at)
 	}
 	f.complete.Store(&times)
-	return rows.Err() //nolint:wrapcheck // the caller logs it
+	return rows.Err()
 }

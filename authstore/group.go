@@ -11,7 +11,7 @@ import (
 
 func scanUserID(r *sql.Rows) (id idbridge.UserID, err error) {
 	err = r.Scan(&id)
-	return id, err //nolint:wrapcheck // the caller names the operation
+	return id, err
 }
 
 // Groups returns the directory's groups by id, with what their members have through them, but without the members.
@@ -40,7 +40,7 @@ func readGroups(ctx context.Context, q queryer, directory string) ([]idbridge.Gr
 		err := r.Scan(&g.ID.ID, &g.Name, &digest, &g.Members)
 		g.ID.ID, g.Name = unpack(g.ID.ID), unpack(g.Name)
 		copy(g.Digest[:], digest)
-		return g, err //nolint:wrapcheck // the caller names the operation
+		return g, err
 	})
 }
 
@@ -61,7 +61,7 @@ func groupGrants(ctx context.Context, q queryer, directory string, groups []idbr
 	found, err := collect(rows, err, func(r *sql.Rows) (c counted, err error) {
 		err = r.Scan(&c.group, &c.grant.Role, &c.grant.Application, &c.users, &c.given, &c.all)
 		c.group, c.grant.Directory = unpack(c.group), directory
-		return c, err //nolint:wrapcheck // named below
+		return c, err
 	})
 	if err != nil {
 		return fmt.Errorf("read grants: %w", err)

@@ -10,7 +10,8 @@ import (
 	"github.com/idbridge/idbridge"
 )
 
-const keyColumns = `k.id, k.user_id, k.slot, k.digest, k.enabled, k.created, k.created_by, k.not_before, k.expires, k.revoked, k.reason, k.scopes, k.last_used, k.version`
+const keyColumns = `k.id, k.user_id, k.slot, k.digest, k.enabled, k.created, k.created_by, k.not_before, k.expires, k.revoked,
+	k.reason, k.scopes, k.last_used, k.version`
 
 // keyCells is room for one row of keyColumns.
 type keyCells struct {
@@ -56,7 +57,7 @@ func (s *Store) Keys(ctx context.Context, id idbridge.UserID) ([]idbridge.Key, e
 	out, err := collect(rows, err, func(r *sql.Rows) (idbridge.Key, error) {
 		var c keyCells
 		if err := r.Scan(c.dest()...); err != nil {
-			return idbridge.Key{}, err //nolint:wrapcheck // fault below names the operation
+			return idbridge.Key{}, err
 		}
 		return c.read()
 	})
@@ -171,7 +172,7 @@ func (t *tx) keysOf(ctx context.Context, users any) ([]idbridge.KeyID, error) {
 	rows, err := t.QueryContext(ctx, `SELECT id FROM keys WHERE `+t.s.among("user_id", 1), users)
 	ids, err := collect(rows, err, func(r *sql.Rows) (id idbridge.KeyID, err error) {
 		err = r.Scan(&id)
-		return id, err //nolint:wrapcheck // named below
+		return id, err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read keys: %w", err)

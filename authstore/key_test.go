@@ -215,7 +215,7 @@ func TestConcurrentWriters(t *testing.T) {
 		var wg sync.WaitGroup
 		fail := make(chan error, 100)
 		report := func(err error) {
-			if err != nil && !errors.Is(err, idbridge.Conflicting) && !errors.Is(err, idbridge.Exists) {
+			if err != nil && !errors.Is(err, idbridge.Exists) {
 				fail <- err
 			}
 		}
@@ -244,6 +244,44 @@ func TestConcurrentWriters(t *testing.T) {
 			t.Error(err)
 		}
 		checkClaims(t, b)
+	})
+}
+
+// TestNoWriteIsLost lets an edit and a run change the same user again and again: each that says it happened, happened.
+func TestNoWriteIsLost(t *testing.T) {
+	each(t, func(t *testing.T, b *bed) {
+		ctx := t.Context()
+		id := b.create("ann")[0]
+		const rounds = 40
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			for i := range rounds {
+				if _, err := b.EditUser(ctx, idbridge.UserEdit{User: id, Set: profile("givenName", fmt.Sprint(i))}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+		committed, last := 0, ""
+		wg.Go(func() {
+			for i := range rounds {
+				d := b.about("id-ann", update(profile("displayName", fmt.Sprint(i))))
+				out, err := b.Commit(ctx, b.lead, []idbridge.Decision{d})
+				if err != nil {
+					t.Error(err)
+				} else if !out[0].Stale {
+					committed++
+					last = fmt.Sprint(i)
+				}
+			}
+		})
+		wg.Wait()
+		u := must(b.User(ctx, id))(t)
+		if want := int64(1 + rounds + committed); u.Revision != want {
+			t.Errorf("revision %d after %d edits and %d commits", u.Revision, rounds, committed)
+		}
+		if u.Profile["givenName"].First() != fmt.Sprint(rounds-1) || last != "" && u.Profile["displayName"].First() != last {
+			t.Errorf("profile %v, the run wrote %q last", u.Profile, last)
+		}
 	})
 }
 

@@ -68,7 +68,7 @@ func (s *Store) lease(ctx context.Context, op, query string, epoch, expires int6
 	return s.tx(ctx, op, "", func(t *tx) error {
 		result, err := t.ExecContext(ctx, query, leaseName, epoch, s.holder, expires)
 		if err != nil {
-			return err //nolint:wrapcheck // tx names the operation
+			return err
 		}
 		if n, err := result.RowsAffected(); err != nil || n == 0 {
 			return &idbridge.Error{Kind: idbridge.Locked, Msg: "the lease is lost", Hint: "another daemon may lead the runs now", Err: err}
@@ -88,5 +88,5 @@ func (t *tx) mayLead(ctx context.Context, epoch int64) error {
 	if now == 0 {
 		now = -1 // nobody leads; an epoch of 0 must not match
 	}
-	return idbridge.MayLead(epoch, now) //nolint:wrapcheck // of the dictionary
+	return idbridge.MayLead(epoch, now)
 }

@@ -8,7 +8,8 @@ import (
 	"github.com/idbridge/idbridge"
 )
 
-const linkColumns = `l.directory, l.id, l.user_id, l.state, l.digest, l.sightings, l.version, l.sent, l.since, l.seen, l.seen_order, l.locator, l.base`
+const linkColumns = `l.directory, l.id, l.user_id, l.state, l.digest, l.sightings, l.version, l.sent, l.since,
+	l.seen, l.seen_order, l.locator, l.base`
 
 const (
 	linkKey  = "directory id"
@@ -49,7 +50,7 @@ func readLinks(ctx context.Context, q queryer, tail string, args ...any) ([]idbr
 	return collect(rows, err, func(r *sql.Rows) (idbridge.Link, error) {
 		var c linkCells
 		if err := r.Scan(c.dest()...); err != nil {
-			return idbridge.Link{}, err //nolint:wrapcheck // the caller names the operation
+			return idbridge.Link{}, err
 		}
 		return c.link()
 	})

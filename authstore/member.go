@@ -129,7 +129,7 @@ func (c *commit) grantsThere(ctx context.Context) (map[grantRow]bool, error) {
 	found, err := collect(rows, err, func(r *sql.Rows) (g grantRow, err error) {
 		err = r.Scan(&g.user, &g.role, &g.application, &g.group)
 		g.directory, g.group = c.lead.Directory, unpack(g.group)
-		return g, err //nolint:wrapcheck // named below
+		return g, err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read grants: %w", err)
@@ -179,7 +179,7 @@ func (c *commit) inherit(ctx context.Context) error {
 		var member, group, name string
 		var g idbridge.Grant
 		if err := r.Scan(&member, &group, &g.Role, &g.Application, &name); err != nil {
-			return struct{}{}, err //nolint:wrapcheck // named below
+			return struct{}{}, err
 		}
 		if c.s.stillGiven(c.lead.Directory, &g) {
 			user := c.users[c.links[unpack(member)].User]

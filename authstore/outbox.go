@@ -25,7 +25,7 @@ func readEdits(ctx context.Context, q queryer, tail string, args ...any) ([]idbr
 		var at int64
 		err := r.Scan(&e.ID, &e.Link.Directory, &e.Link.ID, &e.User, &e.Author, &at)
 		e.Link.ID, e.At = unpack(e.Link.ID), moment(at)
-		return e, err //nolint:wrapcheck // the caller names the operation
+		return e, err
 	})
 }
 
@@ -39,7 +39,7 @@ func (s *Store) AckOutbox(ctx context.Context, lead idbridge.Lead, ids []int64) 
 			return err
 		}
 		_, err := t.ExecContext(ctx, `DELETE FROM outbox WHERE `+s.among("id", 1), numbers(s, ids))
-		return err //nolint:wrapcheck // tx names the operation
+		return err
 	})
 }
 
@@ -51,7 +51,7 @@ func (s *Store) OpenSent(ctx context.Context, directory string) ([]idbridge.Sent
 		var one idbridge.Sent
 		var step string
 		if err := r.Scan(&one.ID, &one.Run, &step); err != nil {
-			return one, err //nolint:wrapcheck // fault below names the operation
+			return one, err
 		}
 		if err := json.Unmarshal([]byte(step), &one.Step); err != nil {
 			return one, fmt.Errorf("sent step %d: %w", one.ID, err)

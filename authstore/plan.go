@@ -99,7 +99,7 @@ func (s *Store) showPlan(ctx context.Context, op string, id int64, p *idbridge.P
 		}
 		result, err := t.ExecContext(ctx, `UPDATE plans SET state = $2 WHERE id = $1`, id, string(p.State))
 		if err != nil {
-			return err //nolint:wrapcheck // tx names the operation
+			return err
 		}
 		if n, err := result.RowsAffected(); err != nil || n == 0 {
 			return &idbridge.Error{Kind: idbridge.Conflicting, Msg: "another plan of this directory was made meanwhile", Hint: "plan again"}
@@ -107,7 +107,7 @@ func (s *Store) showPlan(ctx context.Context, op string, id int64, p *idbridge.P
 		_, err = t.ExecContext(ctx, `DELETE FROM plan_decision WHERE plan IN (SELECT id FROM plans WHERE directory = $1 AND id <= $2
 			AND state IN ('applied', 'discarded')) AND plan IN (SELECT id FROM plans WHERE directory = $1 ORDER BY id DESC LIMIT 10000 OFFSET $3)`,
 			p.Directory, id, planKeep)
-		return err //nolint:wrapcheck // tx names the operation
+		return err
 	})
 }
 
@@ -155,7 +155,7 @@ func readPlans(ctx context.Context, q queryer, tail string, args ...any) ([]plan
 		var header, state, by string
 		var decided int64
 		if err := r.Scan(&p.id, &header, &state, &decided, &by); err != nil {
-			return p, err //nolint:wrapcheck // the caller names the operation
+			return p, err
 		}
 		if err := json.Unmarshal([]byte(header), &p.plan); err != nil {
 			return p, fmt.Errorf("header of plan %d: %w", p.id, err)
@@ -203,10 +203,10 @@ func (s *Store) Decisions(ctx context.Context, hash string) iter.Seq2[idbridge.D
 			chunk, err := collect(rows, err, func(r *sql.Rows) (d idbridge.Decision, err error) {
 				var text string
 				if err := r.Scan(&phase, &seq, &text); err != nil {
-					return d, err //nolint:wrapcheck // fault below names the operation
+					return d, err
 				}
 				err = json.Unmarshal([]byte(text), &d)
-				return d, err //nolint:wrapcheck // fault below names the operation
+				return d, err
 			})
 			if err != nil {
 				yield(idbridge.Decision{}, fault("read decisions of plan", err))
@@ -237,7 +237,7 @@ func (s *Store) ClosePlan(ctx context.Context, hash string, state idbridge.PlanS
 		result, err := t.ExecContext(ctx, `UPDATE plans SET state = $2, decided = $3, decided_by = $4
 			WHERE id = $1 AND state IN ('ready', 'held')`, id, string(state), t.now, prose(by))
 		if err != nil {
-			return err //nolint:wrapcheck // tx names the operation
+			return err
 		}
 		if n, err := result.RowsAffected(); err != nil || n == 0 {
 			return &idbridge.Error{Kind: idbridge.Conflicting, Msg: "the plan is " + string(p.State) + " already", Hint: "make a new plan"}

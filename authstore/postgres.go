@@ -75,7 +75,7 @@ func (s *Store) checkServer(ctx context.Context) error {
 	}
 	if version < postgresMinServer {
 		return &idbridge.Error{
-			Kind: idbridge.Invalid, Msg: fmt.Sprintf("PostgreSQL %d is too old", version/10000), //nolint:mnd // 140005 is 14.5
+			Kind: idbridge.Invalid, Msg: fmt.Sprintf("PostgreSQL %d is too old", version/10000),
 			Hint: "use PostgreSQL 14 or newer",
 		}
 	}

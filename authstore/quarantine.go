@@ -22,7 +22,7 @@ func (s *Store) Quarantine(ctx context.Context, directory string) ([]idbridge.Qu
 		var since int64
 		err := r.Scan(&q.Link.ID, &q.Locator, &q.User, &q.Attribute, &q.Value, &q.Why, &since)
 		q.Link.ID, q.Locator, q.Value, q.Since = unpack(q.Link.ID), unpack(q.Locator), unpack(q.Value), moment(since)
-		return q, err //nolint:wrapcheck // fault below names the operation
+		return q, err
 	})
 	return out, fault(fmt.Sprintf("read quarantine of %q", directory), err)
 }
@@ -133,7 +133,7 @@ func (w *ward) read(ctx context.Context, t *tx) (map[cell][]bed, error) {
 		q.locator, q.Value = unpack(q.locator), unpack(q.Value)
 		c := cellOf(unpack(id), q.locator)
 		out[c] = append(out[c], q)
-		return struct{}{}, err //nolint:wrapcheck // named below
+		return struct{}{}, err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read quarantine: %w", err)

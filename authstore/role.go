@@ -121,7 +121,7 @@ func (t *tx) provenance(ctx context.Context, id idbridge.UserID, role idbridge.R
 
 func scanText(r *sql.Rows) (s string, err error) {
 	err = r.Scan(&s)
-	return s, err //nolint:wrapcheck // the caller names the operation
+	return s, err
 }
 
 // roleText names a role for people: QUALITY_MANAGER on Dream Team.
@@ -139,7 +139,7 @@ func scanGrant(r *sql.Rows) (idbridge.Grant, error) {
 	var since int64
 	err := r.Scan(&g.User, &g.Role, &g.Application, &g.Directory, &g.Group, &g.GroupName, &g.By, &since)
 	g.Group, g.GroupName, g.Since = unpack(g.Group), unpack(g.GroupName), moment(since)
-	return g, err //nolint:wrapcheck // the caller names the operation
+	return g, err
 }
 
 // Grants returns the user's roles with where they came from.
@@ -167,7 +167,7 @@ func (s *Store) Roles(ctx context.Context) ([]idbridge.RoleCount, error) {
 		ORDER BY role, application`)
 	out, err := collect(rows, err, func(r *sql.Rows) (c idbridge.RoleCount, err error) {
 		err = r.Scan(&c.Role, &c.Application, &c.Users)
-		return c, err //nolint:wrapcheck // fault below names the operation
+		return c, err
 	})
 	return out, fault("count roles", err)
 }

@@ -19,7 +19,7 @@ func scanRun(r *sql.Rows) (idbridge.Run, error) {
 	err := r.Scan(&run.ID, &run.Directory, &run.Kind, &slot, &run.Author, &run.State, &run.Complete, &started, &ended, &counts, &run.Plan,
 		&run.Error, &run.Hint, &run.Epoch)
 	if err != nil {
-		return run, err //nolint:wrapcheck // the caller names the operation
+		return run, err
 	}
 	run.Slot, run.Started, run.Ended = moment(slot), moment(started), moment(ended)
 	if err := json.Unmarshal([]byte(counts), &run.Counts); err != nil {
@@ -106,7 +106,7 @@ func (s *Store) EndRun(ctx context.Context, lead idbridge.Lead, run idbridge.Run
 		result, err := t.ExecContext(ctx, `UPDATE runs SET state = $2, complete = $3, ended = $4, counts = $5, plan = $6, error = $7, hint = $8
 			WHERE id = $1`, int64(run.ID), string(run.State), run.Complete, ended, string(counts), run.Plan, prose(run.Error), prose(run.Hint))
 		if err != nil {
-			return err //nolint:wrapcheck // tx names the operation
+			return err
 		}
 		if n, err := result.RowsAffected(); err != nil || n == 0 {
 			return notFound("run")
@@ -117,7 +117,7 @@ func (s *Store) EndRun(ctx context.Context, lead idbridge.Lead, run idbridge.Run
 			})
 		}
 		if err := failpoint.Hit("store.endrun.before"); err != nil {
-			return err //nolint:wrapcheck // a test compares it
+			return err
 		}
 		if source == nil {
 			return nil

@@ -148,6 +148,15 @@ func TestPlans(t *testing.T) {
 		if count != n || phase != idbridge.PhaseTake {
 			t.Errorf("%d decisions, last phase %d", count, phase)
 		}
+	})
+}
+
+func TestPlansEnd(t *testing.T) {
+	each(t, func(t *testing.T, b *bed) {
+		ctx := t.Context()
+		if err := b.SavePlan(ctx, idbridge.Plan{Hash: "aa11", Directory: "corp", State: idbridge.PlanHeld}, decisions(3)); err != nil {
+			t.Fatal(err)
+		}
 		broken := errors.New("the reader broke")
 		err := b.SavePlan(ctx, idbridge.Plan{Hash: "bb", Directory: "corp"}, func(yield func(idbridge.Decision, error) bool) {
 			_ = yield(idbridge.Decision{ID: corp("x")}, nil) && yield(idbridge.Decision{}, broken)

@@ -55,7 +55,10 @@ func TestSentIsSettled(t *testing.T) {
 		must(b.EditUser(t.Context(), idbridge.UserEdit{User: id, Set: profile("displayName", "meanwhile")}))(t)
 		seen := idbridge.Observation{Locator: "uid=moved", Version: "7", Digest: idbridge.Digest{7}}
 		done := idbridge.Settlement{Sent: sent, ID: corp("id-ann"), How: idbridge.SentSettled, Base: after, Seen: seen}
-		b.settle(idbridge.Settlement{Sent: sent + 1, ID: corp("id-ann"), How: idbridge.SentSettled, Base: profile("email", "wrong")}, done, done)
+		late := done
+		late.Base = profile("email", "settled twice")
+		b.settle(idbridge.Settlement{Sent: sent + 1, ID: corp("id-ann"), How: idbridge.SentSettled, Base: profile("email", "wrong")}, done, late)
+		b.settle(late)
 		s = b.subject("id-ann", nil)
 		if s.Link.Sent != 0 || s.Link.Base["email"].First() != "new@example.org" || s.Link.Digest != seen.Digest || s.Link.Locator != seen.Locator || s.Link.Seen != "7" {
 			t.Errorf("link %+v", s.Link)

@@ -36,7 +36,7 @@ func (t *tx) settle(ctx context.Context, lead idbridge.Lead, settlements []idbri
 		ids[i], numbersOf[i] = pack(settlements[i].ID.ID), settlements[i].Sent
 	}
 	c := newCommit(t, lead, nil)
-	rows, err := t.QueryContext(ctx, t.s.locking(`SELECT `+linkColumns+`, `+userColumns+` FROM links l JOIN users u ON u.id = l.user_id
+	rows, err := t.QueryContext(ctx, t.s.locking(`SELECT `+linkColumns+`, `+userColumns+` FROM users u JOIN links l ON l.user_id = u.id
 		WHERE l.directory = $1 AND `+t.s.among("l.id", 2)+` ORDER BY u.id`, "FOR UPDATE"), lead.Directory, t.s.texts(ids))
 	found, err := collect(rows, err, scanLinked)
 	if err != nil {
@@ -72,7 +72,7 @@ func (t *tx) openSteps(ctx context.Context, ids []idbridge.SentID) (map[idbridge
 		one.link = unpack(one.link)
 		one.open = state == "sent" || state == string(idbridge.SentInDoubt)
 		out[id] = one
-		return struct{}{}, err //nolint:wrapcheck // named below
+		return struct{}{}, err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read sent steps: %w", err)

@@ -53,7 +53,7 @@ func readPopulation(ctx context.Context, q queryer, directory string) (idbridge.
 	var out idbridge.Population
 	row := q.QueryRowContext(ctx, `SELECT COUNT(*) FROM links WHERE directory = $1 AND state <> 'missing'`, directory)
 	if err := row.Scan(&out.Links); err != nil {
-		return out, err //nolint:wrapcheck // the caller names the operation
+		return out, err
 	}
 	rows, err := q.QueryContext(ctx, `SELECT DISTINCT g.user_id`+adminsWhere+` ORDER BY g.user_id`)
 	out.AdminIDs, err = collect(rows, err, scanUserID)

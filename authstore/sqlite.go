@@ -74,7 +74,7 @@ func (s *Store) takeLock(path string) error {
 		pid := strconv.Itoa(os.Getpid()) + "\n" // for the next one's message alone
 		return errors.Join(f.Truncate(0), writeAt(f, pid))
 	}
-	pid := make([]byte, 16) //nolint:mnd // room for any process id
+	pid := make([]byte, 16)
 	n, _ := f.ReadAt(pid, 0)
 	_ = f.Close()
 	if errors.Is(err, syscall.EWOULDBLOCK) {

@@ -115,7 +115,7 @@ func scanLinked(r *sql.Rows) (linkedUser, error) {
 	var l linkCells
 	var u userCells
 	if err := r.Scan(append(l.dest(), u.dest()...)...); err != nil {
-		return linkedUser{}, err //nolint:wrapcheck // the caller names the operation
+		return linkedUser{}, err
 	}
 	link, err := l.link()
 	if err != nil {
@@ -149,7 +149,7 @@ func (v *survey) listed(ctx context.Context, out []idbridge.Subject, at map[stri
 		if i, ok := at[unpack(id)]; ok {
 			out[i].Listed = append(out[i].Listed, w)
 		}
-		return struct{}{}, err //nolint:wrapcheck // named below
+		return struct{}{}, err
 	})
 	if err != nil {
 		return fmt.Errorf("quarantine: %w", err)

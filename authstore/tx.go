@@ -95,7 +95,7 @@ func (t *tx) finish(ctx context.Context) (int64, error) {
 func (t *tx) commit(revision int64) error {
 	if t.point != "" {
 		if err := failpoint.Hit(t.point + ".before"); err != nil {
-			return err //nolint:wrapcheck // a test compares it
+			return err
 		}
 	}
 	err := t.Commit()
@@ -112,7 +112,7 @@ func (t *tx) commit(revision int64) error {
 		t.s.feed.own(revision)
 	}
 	if t.point != "" {
-		return failpoint.Hit(t.point + ".after") //nolint:wrapcheck // a test compares it
+		return failpoint.Hit(t.point + ".after")
 	}
 	return nil
 }
@@ -184,7 +184,7 @@ func collect[T any](rows *sql.Rows, err error, scan func(*sql.Rows) (T, error)) 
 		out = append(out, one)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, err //nolint:wrapcheck // the caller names the operation
+		return nil, err
 	}
 	return out, nil
 }

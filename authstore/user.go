@@ -36,7 +36,7 @@ func (c *userCells) user() (idbridge.User, error) {
 func scanUser(r *sql.Rows) (idbridge.User, error) {
 	var c userCells
 	if err := r.Scan(c.dest()...); err != nil {
-		return idbridge.User{}, err //nolint:wrapcheck // the caller names the operation
+		return idbridge.User{}, err
 	}
 	return c.user()
 }

@@ -70,8 +70,7 @@ func (c *commit) step(i int, step *idbridge.Step, link *linkedRow, user *userRec
 	switch step.Verb {
 	case idbridge.Create:
 		user = c.create(i, step)
-		link = c.newLink(step, user)
-		c.t.note(c.auditRow("user.create", user, step.Why))
+		link = c.newLink(step, user) // no audit row: the user's own row says when, the link's where from
 	case idbridge.Linking:
 		c.change(i, step, user)
 		link = c.newLink(step, user)
@@ -239,7 +238,7 @@ func sameLink(x, y *idbridge.Link) bool {
 func (c *commit) sent(i int, step *idbridge.Step, link *linkedRow, user *userRecord) error {
 	out := *step
 	out.User = user.ID
-	text, err := json.Marshal(&out)
+	text, err := json.Marshal(&out) //nolint:musttag // only this package reads it, by the same type
 	if err != nil {
 		return fmt.Errorf("step for %s: %w", step.ID, err)
 	}

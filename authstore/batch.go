@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -140,11 +141,7 @@ func (t *tx) rowWise(ctx context.Context, b *batch) error {
 
 // copyIn streams the rows; the fastest way into PostgreSQL.
 func (t *tx) copyIn(ctx context.Context, b *batch) (err error) {
-	names := make([]string, len(b.cols))
-	for i, c := range b.cols {
-		names[i] = c.name
-	}
-	stmt, err := t.PrepareContext(ctx, pq.CopyIn(b.table, names...))
+	stmt, err := t.PrepareContext(ctx, "COPY "+b.table+" ("+b.join(0, name)+") FROM STDIN")
 	if err != nil {
 		return err
 	}
@@ -195,11 +192,11 @@ func pick[T any](b *batch, col int) []T {
 
 // rowText is the statement for one row, $1 being the first column.
 func (b *batch) rowText() string {
-	params := b.join(", ", 0, func(i int, _ column) string { return "$" + strconv.Itoa(i+1) })
+	params := b.join(0, func(i int, _ column) string { return "$" + strconv.Itoa(i+1) })
 	set := func(i int, c column) string { return c.name + " = $" + strconv.Itoa(i+1) }
 	switch b.verb {
 	case updateRows:
-		return "UPDATE " + b.table + " SET " + b.join(", ", b.keys, set) + " WHERE " + b.joinKeys(set)
+		return "UPDATE " + b.table + " SET " + b.join(b.keys, set) + " WHERE " + b.joinKeys(set)
 	case deleteRows:
 		return "DELETE FROM " + b.table + " WHERE " + b.joinKeys(set)
 	case insertRows, addRows, putRows:
@@ -209,13 +206,13 @@ func (b *batch) rowText() string {
 
 // setText is the statement for all rows, $1 being the array of the first column.
 func (b *batch) setText() string {
-	arrays := b.join(", ", 0, func(i int, c column) string { return "$" + strconv.Itoa(i+1) + "::" + c.kind.array() })
-	names := b.join(", ", 0, func(_ int, c column) string { return c.name })
+	arrays := b.join(0, func(i int, c column) string { return "$" + strconv.Itoa(i+1) + "::" + c.kind.array() })
+	names := b.join(0, name)
 	from := "unnest(" + arrays + ") AS v (" + names + ")"
 	match := b.joinKeys(func(_ int, c column) string { return b.table + "." + c.name + " = v." + c.name })
 	switch b.verb {
 	case updateRows:
-		set := b.join(", ", b.keys, func(_ int, c column) string { return c.name + " = v." + c.name })
+		set := b.join(b.keys, func(_ int, c column) string { return c.name + " = v." + c.name })
 		return "UPDATE " + b.table + " SET " + set + " FROM " + from + " WHERE " + match
 	case deleteRows:
 		return "DELETE FROM " + b.table + " USING " + from + " WHERE " + match
@@ -225,7 +222,7 @@ func (b *batch) setText() string {
 }
 
 func (b *batch) into() string {
-	return "INSERT INTO " + b.table + " (" + b.join(", ", 0, func(_ int, c column) string { return c.name }) + ")"
+	return "INSERT INTO " + b.table + " (" + b.join(0, name) + ")"
 }
 
 func (b *batch) conflict() string {
@@ -238,20 +235,22 @@ func (b *batch) conflict() string {
 		for i, c := range keys {
 			names[i] = c.name
 		}
-		set := b.join(", ", b.keys, func(_ int, c column) string { return c.name + " = excluded." + c.name })
+		set := b.join(b.keys, func(_ int, c column) string { return c.name + " = excluded." + c.name })
 		return " ON CONFLICT (" + strings.Join(names, ", ") + ") DO UPDATE SET " + set
 	case insertRows, updateRows, deleteRows:
 	}
 	return ""
 }
 
-// join writes each column from the given one on.
-func (b *batch) join(sep string, from int, write func(int, column) string) string {
+func name(_ int, c column) string { return c.name }
+
+// join writes each column from the given one on, divided by commas.
+func (b *batch) join(from int, write func(int, column) string) string {
 	parts := make([]string, 0, len(b.cols))
 	for i := from; i < len(b.cols); i++ {
 		parts = append(parts, write(i, b.cols[i]))
 	}
-	return strings.Join(parts, sep)
+	return strings.Join(parts, ", ")
 }
 
 func (b *batch) joinKeys(write func(int, column) string) string {
@@ -306,10 +305,10 @@ func numbers[T ~int64](s *Store, list []T) any {
 
 // one reads a single row; found is false when there is none.
 func one(row *sql.Row, dest ...any) (found bool, err error) {
-	switch err := row.Scan(dest...); err {
-	case nil:
+	switch err := row.Scan(dest...); {
+	case err == nil:
 		return true, nil
-	case sql.ErrNoRows: //nolint:errorlint // database/sql returns it bare
+	case errors.Is(err, sql.ErrNoRows):
 		return false, nil
 	default:
 		return false, err

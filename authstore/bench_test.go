@@ -26,14 +26,6 @@ func person(n int) (id string, p idbridge.Profile) {
 	}
 }
 
-func benchSchema() idbridge.Schema {
-	s := idbridge.CoreSchema()
-	for _, a := range []idbridge.Attribute{"phone", "title", "department", "room", "employeeNumber"} {
-		s[a] = idbridge.Spec{}
-	}
-	return s
-}
-
 func eachDatabase(b *testing.B, f func(b *testing.B, s *bed)) {
 	for _, name := range []string{"sqlite", "postgres"} {
 		b.Run(name, func(b *testing.B) {

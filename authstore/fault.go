@@ -19,6 +19,8 @@ import (
 // SQLite's primary result codes that mean something to an operator.
 const (
 	sqliteBusy     = 5
+	sqliteUnique   = 2067 // extended codes: SQLITE_CONSTRAINT_UNIQUE and …_PRIMARYKEY
+	sqlitePrimary  = 1555
 	sqliteLocked   = 6
 	sqliteReadOnly = 8
 	sqliteIO       = 10
@@ -120,14 +122,21 @@ func sqliteFault(code int, err error) error {
 	return out
 }
 
-// again tells that a transaction lost a race and may simply be run again.
+// again tells that a transaction lost a race, or trusted in vain, and may simply be run again.
 func again(err error) bool {
 	var server *pq.Error
 	if errors.As(err, &server) {
 		return server.Code == "40001" || server.Code == "40P01" || server.Code == "23505"
 	}
 	var lite *sqlite.Error
-	return errors.As(err, &lite) && lite.Code()&0xff == sqliteBusy
+	if !errors.As(err, &lite) {
+		return false
+	}
+	switch lite.Code() {
+	case sqliteUnique, sqlitePrimary:
+		return true
+	}
+	return lite.Code()&0xff == sqliteBusy
 }
 
 func invalid(msg, hint string) error {

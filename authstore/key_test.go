@@ -295,7 +295,7 @@ func touchLinks(ctx context.Context, b *bed, logins []string, round int) error {
 	if err != nil {
 		return err
 	}
-	var list []idbridge.Decision
+	list := make([]idbridge.Decision, 0, len(subjects))
 	for _, s := range subjects {
 		list = append(list, idbridge.Decision{
 			ID: s.ID, User: s.User.ID, Read: idbridge.Versions{User: s.User.Revision, Link: s.Link.Version},

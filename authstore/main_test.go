@@ -194,7 +194,7 @@ func creation(id string, p idbridge.Profile) idbridge.Decision {
 // create commits creations of users with the logins given and returns their ids.
 func (b *bed) create(logins ...string) []idbridge.UserID {
 	b.t.Helper()
-	var list []idbridge.Decision
+	list := make([]idbridge.Decision, 0, len(logins))
 	for _, login := range logins {
 		list = append(list, creation("id-"+login, profile("userName", login, "email", login+"@example.org", "displayName", login)))
 	}

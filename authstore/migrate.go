@@ -14,7 +14,7 @@ import (
 )
 
 //go:embed migrations/*.sql
-var migrations embed.FS //nolint:gochecknoglobals // embed needs a package variable; nothing writes it
+var migrations embed.FS // embed needs a package variable; nothing writes it
 
 const (
 	migrateLock = 0x69646272 // "idbr"; any number that nobody else uses in this database
@@ -39,7 +39,8 @@ func (s *Store) migrate(ctx context.Context) error {
 	if _, err := lock.ExecContext(ctx, `SET LOCAL idle_in_transaction_session_timeout = 0`); err != nil {
 		return fmt.Errorf("lock migrations: %w", err)
 	}
-	deadline := time.Now().Add(migrateWait)
+	waiting, cancel := context.WithTimeout(ctx, migrateWait)
+	defer cancel()
 	for got := false; !got; {
 		// Polled: a waiter inside pg_advisory_xact_lock holds a snapshot that CREATE INDEX CONCURRENTLY waits for.
 		if err := lock.QueryRowContext(ctx, `SELECT pg_try_advisory_xact_lock($1)`, migrateLock).Scan(&got); err != nil {
@@ -48,13 +49,13 @@ func (s *Store) migrate(ctx context.Context) error {
 		if got {
 			break
 		}
-		if time.Now().After(deadline) {
+		if err := pause(waiting, migratePoll); err != nil {
+			if ctx.Err() != nil {
+				return err
+			}
 			return &idbridge.Error{
 				Kind: idbridge.Locked, Msg: "another process migrates the store", Hint: "wait for it; look for its transaction in pg_stat_activity",
 			}
-		}
-		if err := pause(ctx, migratePoll); err != nil {
-			return err
 		}
 	}
 	return s.up(ctx, goose.DialectPostgres)

@@ -53,7 +53,7 @@ func (s *Store) OpenSent(ctx context.Context, directory string) ([]idbridge.Sent
 		if err := r.Scan(&one.ID, &one.Run, &step); err != nil {
 			return one, err
 		}
-		if err := json.Unmarshal([]byte(step), &one.Step); err != nil {
+		if err := json.Unmarshal([]byte(step), &one.Step); err != nil { //nolint:musttag // written by this package
 			return one, fmt.Errorf("sent step %d: %w", one.ID, err)
 		}
 		return one, nil

@@ -41,7 +41,7 @@ func (s *Store) SavePlan(ctx context.Context, p idbridge.Plan, decisions iter.Se
 		if err != nil {
 			return fault(op, err)
 		}
-		b, err := json.Marshal(&d)
+		b, err := json.Marshal(&d) //nolint:musttag // only this package reads it, by the same type
 		if err != nil {
 			return fault(op, err)
 		}

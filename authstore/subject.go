@@ -177,6 +177,13 @@ func (s *Store) readHolders(ctx context.Context, q queryer, wanted map[claim]str
 	if len(wanted) == 0 {
 		return nil, nil
 	}
+	var some bool // a first import asks for nothing but strangers
+	if err := q.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM claims)`).Scan(&some); err != nil {
+		return nil, fmt.Errorf("holders: %w", err)
+	}
+	if !some {
+		return nil, nil
+	}
 	list := make([]string, 0, len(wanted))
 	for c := range wanted {
 		list = append(list, pack(c.value))
@@ -186,7 +193,6 @@ func (s *Store) readHolders(ctx context.Context, q queryer, wanted map[claim]str
 		return nil, fmt.Errorf("holders: %w", err)
 	}
 	defer rows.Close() //nolint:errcheck // rows.Err has what matters
-	out := map[claim]idbridge.UserID{}
 	for rows.Next() {
 		var attribute, value string
 		var id int64
@@ -207,7 +213,8 @@ func (s *Store) readHolders(ctx context.Context, q queryer, wanted map[claim]str
 // around reads the users who hold values, the links of everybody met so far, and who of them may administer.
 func (v *survey) around(ctx context.Context) error {
 	v.admins = map[idbridge.UserID]int{}
-	var met, strangers []idbridge.UserID
+	met := make([]idbridge.UserID, 0, len(v.users)+len(v.holders))
+	var strangers []idbridge.UserID
 	for id := range v.users {
 		met = append(met, id)
 	}

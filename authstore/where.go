@@ -26,6 +26,6 @@ func (w *where) raw(condition string) {
 
 // limit returns the order and the limit that end the query, and all arguments.
 func (w *where) limit(order string, n int) (string, []any) {
-	args := append(w.args, n)
-	return w.text + " ORDER BY " + order + " LIMIT $" + strconv.Itoa(len(args)), args
+	w.args = append(w.args, n)
+	return w.text + " ORDER BY " + order + " LIMIT $" + strconv.Itoa(len(w.args)), w.args
 }

@@ -174,15 +174,16 @@ func (v *survey) claimed(ctx context.Context, shown []idbridge.Profile) (err err
 // readHolders returns who holds each of the values. It asks for the values whatever their attribute, in one query, and keeps
 // what was wanted.
 func (s *Store) readHolders(ctx context.Context, q queryer, wanted map[claim]struct{}) (map[claim]idbridge.UserID, error) {
+	out := map[claim]idbridge.UserID{}
 	if len(wanted) == 0 {
-		return nil, nil
+		return out, nil
 	}
 	var some bool // a first import asks for nothing but strangers
 	if err := q.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM claims)`).Scan(&some); err != nil {
 		return nil, fmt.Errorf("holders: %w", err)
 	}
 	if !some {
-		return nil, nil
+		return out, nil
 	}
 	list := make([]string, 0, len(wanted))
 	for c := range wanted {

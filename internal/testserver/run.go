@@ -78,7 +78,7 @@ func (id identity) own(dir string) error {
 
 // freePort returns a TCP port of 127.0.0.1 that nobody used a moment ago.
 func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed at once
 	if err != nil {
 		return 0, fmt.Errorf("find a free port: %w", err)
 	}

@@ -22,7 +22,7 @@ func TestGate(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes minutes")
 	}
-	const hold, directory, existence = "TestMerge/hold$", "TestMerge/directory$", "TestExistence$"
+	const hold, directory, existence, sqlite = "TestMerge/hold$", "TestMerge/directory$", "TestExistence$", "TestMergeOverSQLite$"
 	both := []string{hold, directory}
 	gate := []struct {
 		mutant string
@@ -46,6 +46,8 @@ func TestGate(t *testing.T) {
 		{"cursorfirst", []string{existence}},
 		{"lateguard", []string{existence}},
 		{"groupempty", []string{existence}},
+		{"nover+", []string{sqlite}}, // the store's own preconditions
+		{"settlever+", []string{sqlite}},
 	}
 	binary := mutants(t)
 	if out, err := run(t, binary, "", directory, "2000"); err != nil {

@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/idbridge/idbridge"
+	"github.com/idbridge/idbridge/authstore"
 	"github.com/idbridge/idbridge/sync/engine"
 	"github.com/idbridge/idbridge/sync/plan"
 )
@@ -80,7 +81,8 @@ type machine struct {
 	workers [2]worker
 	values  map[string]*ghost // every value anybody ever wrote
 	typed   int
-	broken  string // what the commit hook found
+	broken  string           // what the commit hook found
+	real    *authstore.Store // nil: the store is the world's own
 }
 
 // ghost is what is remembered of a value: the oracle.
@@ -186,11 +188,28 @@ func (m *machine) somebody(rt *rapid.T) (*idbridge.User, *entry) {
 }
 
 func (m *machine) typeInStore(rt *rapid.T) {
+	m.load()
 	u, _ := m.somebody(rt)
 	now := u.Profile[m.attr]
 	next := m.next(rt, now)
 	m.overwrite(now, next, true)
-	m.editStore(u, m.attr, next)
+	m.write(rt, u, next)
+}
+
+// write changes a user in the store.
+func (m *machine) write(rt *rapid.T, u *idbridge.User, next idbridge.Values) {
+	if m.real == nil {
+		m.editStore(u, m.attr, next)
+		return
+	}
+	if next == nil {
+		next = idbridge.Values{}
+	}
+	_, err := m.real.EditUser(context.Background(), idbridge.UserEdit{User: u.ID, Set: idbridge.Profile{m.attr: next}, By: "ann"})
+	if err != nil {
+		rt.Fatal(err)
+	}
+	m.load()
 }
 
 func (m *machine) typeInDirectory(rt *rapid.T) {
@@ -202,13 +221,14 @@ func (m *machine) typeInDirectory(rt *rapid.T) {
 }
 
 func (m *machine) typeTheSame(rt *rapid.T) {
+	m.load()
 	u, e := m.somebody(rt)
 	v := m.fresh()
 	m.values[v].same = true
 	next := idbridge.Values{v}
 	m.overwrite(u.Profile[m.attr], next, true)
 	m.overwrite(e.profile[m.attr], next, false)
-	m.editStore(u, m.attr, next)
+	m.write(rt, u, next)
 	m.editDirectory(e, m.attr, next)
 }
 
@@ -302,7 +322,11 @@ func (m *machine) watch(_ idbridge.Lead, d *idbridge.Decision) {
 	if m.flow != plan.Both || m.on != plan.PreferDirectory || m.attr == tags && !m.asserts {
 		return
 	}
-	base := m.links[d.ID.ID].Base[m.attr]
+	l := m.links[d.ID.ID]
+	if l == nil {
+		return
+	}
+	base := l.Base[m.attr]
 	for i := range d.Steps {
 		if s := &d.Steps[i]; s.Side == idbridge.StoreSide {
 			for _, v := range s.After[m.attr] {
@@ -322,13 +346,18 @@ func (m *machine) check(rt *rapid.T) {
 }
 
 func (m *machine) wrong() string {
+	m.load()
 	if m.broken != "" {
 		return m.broken
 	}
 	known := make(map[string]bool, len(m.values))
-	for id, l := range m.links {
-		store, dir := m.users[l.User].Profile[m.attr], m.entries[id].profile[m.attr]
-		for _, side := range []idbridge.Values{store, dir, l.Base[m.attr]} {
+	for id, e := range m.entries {
+		dir := e.profile[m.attr]
+		var store, base idbridge.Values
+		if l := m.links[id]; l != nil {
+			store, base = m.users[l.User].Profile[m.attr], l.Base[m.attr]
+		}
+		for _, side := range []idbridge.Values{store, dir, base} {
 			for _, v := range side {
 				if m.values[v] == nil {
 					return fmt.Sprintf("%s: %q was never written by anybody", id, v)
@@ -370,10 +399,12 @@ func (m *machine) quiesce(rt *rapid.T) {
 	for _, push := range []bool{false, true, false, false} {
 		m.whole(rt, push)
 	}
+	m.load()
 	m.settled(rt)
 	image, modifies := m.image(), m.modifies
 	m.whole(rt, false)
 	m.whole(rt, true)
+	m.load()
 	if got := m.image(); got != image || m.modifies != modifies {
 		rt.Fatalf("a run with nothing to do changed something\nbefore:\n%s\nafter:\n%s\nmodifies %d", image, got, m.modifies-modifies)
 	}

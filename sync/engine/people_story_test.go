@@ -211,7 +211,7 @@ func TestServersSpelling(t *testing.T) {
 		}
 		h.fixpoint()
 		h.set("p003", "telephoneNumber", "+442079460018") // the same number to everybody
-		h.set("p005", "displayName", "PERSON P005")        // another spelling is an edit, and no conflict
+		h.set("p005", "displayName", "PERSON P005")       // another spelling is an edit, and no conflict
 		if c := h.done().Run.Counts; c.Conflicts != 0 || c.Sent != 0 {
 			t.Errorf("counts: %+v", c)
 		}

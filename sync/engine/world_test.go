@@ -49,6 +49,7 @@ type world struct {
 	asserts   bool // the directory offers the assertion control
 
 	commits func(lead idbridge.Lead, d *idbridge.Decision) // told what is about to be committed
+	store   func(v *view) engine.Store                     // another store than this one; nil: this one
 	listed  func(ids []string)                             // told what a whole listing showed
 	ended   func()                                         // told that a run ended
 }
@@ -213,7 +214,11 @@ func (k *worker) begin(f func(e *engine.Engine, t engine.Target) error) {
 			}
 		}
 		view := &view{world: k.w, worker: k, pause: pause}
-		e := &engine.Engine{Store: view, Writers: 1, Now: func() time.Time { return k.w.now }, Log: quiet}
+		var store engine.Store = view
+		if k.w.store != nil {
+			store = k.w.store(view)
+		}
+		e := &engine.Engine{Store: store, Writers: 1, Now: func() time.Time { return k.w.now }, Log: quiet}
 		k.last = f(e, engine.Target{Directory: view, Policy: k.w.policy})
 	}
 	k.next, k.stop = iter.Pull(body)

@@ -18,16 +18,17 @@ import (
 
 // SQLite's primary result codes that mean something to an operator.
 const (
-	sqliteBusy     = 5
-	sqliteUnique   = 2067 // extended codes: SQLITE_CONSTRAINT_UNIQUE and …_PRIMARYKEY
-	sqlitePrimary  = 1555
-	sqliteLocked   = 6
-	sqliteReadOnly = 8
-	sqliteIO       = 10
-	sqliteCorrupt  = 11
-	sqliteFull     = 13
-	sqliteCantOpen = 14
-	sqliteNotDB    = 26
+	sqliteBusy       = 5
+	sqliteUnique     = 2067 // extended codes: SQLITE_CONSTRAINT_UNIQUE and …_PRIMARYKEY
+	sqlitePrimary    = 1555
+	sqliteLocked     = 6
+	sqliteReadOnly   = 8
+	sqliteIO         = 10
+	sqliteCorrupt    = 11
+	sqliteFull       = 13
+	sqliteCantOpen   = 14
+	sqliteNotDB      = 26
+	sqliteConstraint = 19
 )
 
 // fault wraps err with the operation and, if nobody did yet, gives it a kind and a hint by the driver's code.
@@ -116,6 +117,8 @@ func sqliteFault(code int, err error) error {
 		out.Msg, out.Hint = "the store cannot be opened", "check that the folder exists and that this user may write into it"
 	case sqliteCorrupt, sqliteNotDB:
 		out.Msg, out.Hint = "the store's file is damaged or not a database", "restore it from a backup, or name another file"
+	case sqliteConstraint:
+		out.Kind, out.Msg, out.Hint = idbridge.Conflicting, "changed by somebody else at the same time", "try again"
 	default:
 		out.Kind = idbridge.Internal
 	}

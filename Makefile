@@ -16,7 +16,7 @@ test: deps ## everything that proves the program: installs the servers it needs 
 
 run-tests: # a make of its own, so that RACE is evaluated after the compiler was installed
 	$(GO) test $(RACE) -timeout 30m ./...
-	$(GO) test -count=1 -timeout 20m -tags failpoints -run '^TestCrash' ./cmd/idbridge
+	$(GO) test -count=1 -timeout 20m -tags failpoints -run 'Crash' ./cmd/idbridge ./authstore
 
 deps: ## install slapd, ldap-utils, PostgreSQL, a C compiler (root on Debian)
 	@scripts/test-deps

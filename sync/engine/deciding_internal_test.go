@@ -82,3 +82,18 @@ func TestReadBack(t *testing.T) {
 		})
 	}
 }
+
+// TestReadBackUnreadable: a record that is there but cannot be read is no answer; above all not that a value was cleared.
+func TestReadBackUnreadable(t *testing.T) {
+	const one = idbridge.Attribute("one")
+	step := &idbridge.Step{Before: idbridge.Profile{one: {"a"}}, After: idbridge.Profile{one: {}}}
+	for name, rec := range map[string]*idbridge.Record{
+		"nothing is shown":          {},
+		"the attribute is withheld": {Profile: idbridge.Profile{one: {}}, Unknown: []idbridge.Attribute{one}},
+	} {
+		s, redo := readBack(idbridge.Schema{one: {Single: true}}, 1, step, rec)
+		if s.How != idbridge.SentInDoubt || redo || len(s.Base) != 0 {
+			t.Errorf("%s: %+v, redo %t", name, s, redo)
+		}
+	}
+}

@@ -61,11 +61,14 @@ func acknowledged(schema idbridge.Schema, sent idbridge.SentID, step *idbridge.S
 
 // readBack settles a step by what the record shows now. redo tells that it shows exactly what was there before: the step
 // may be still on its way, so it is made once more instead of being given up. Otherwise a late arrival could bring our
-// older value back over a newer edit.
+// older value back over a newer edit. What cannot be read now stays in doubt.
 func readBack(schema idbridge.Schema, sent idbridge.SentID, step *idbridge.Step, rec *idbridge.Record) (s idbridge.Settlement, redo bool) {
 	base := idbridge.Profile{}
 	before := 0
 	for a, want := range step.After {
+		if rec.Profile == nil || slices.Contains(rec.Unknown, a) { // there, but not readable: nobody can say
+			return idbridge.Settlement{Sent: sent, ID: step.ID, How: idbridge.SentInDoubt, Seen: glimpse(step, rec)}, false
+		}
 		got := rec.Profile[a]
 		switch {
 		case schema.Equal(a, got, want):

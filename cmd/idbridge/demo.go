@@ -154,7 +154,7 @@ func (d *demo) story(ctx context.Context) error {
 }
 
 func (d *demo) sync(ctx context.Context, r *room, limit int) (engine.Report, error) {
-	lines := &painter{out: d.w.stdout, colour: d.p.colour, limit: limit}
+	lines := &painter{out: d.w.stdout, colour: d.p.colour, limit: limit, names: d.h.store}
 	report, err := d.w.oneRun(ctx, d.h, r, engine.RunOptions{Kind: idbridge.FullRun, Author: "demo"}, lines)
 	if err != nil {
 		return report, err

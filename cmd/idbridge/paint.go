@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"iter"
@@ -14,7 +15,37 @@ import (
 type painter struct {
 	out    io.Writer
 	colour bool
-	limit  int // decisions written at most; 0 for all
+	limit  int   // decisions written at most; 0 for all
+	names  namer // who the members of a group are; nil: their ids are shown
+}
+
+// namer knows whom records belong to.
+type namer interface {
+	Subjects(ctx context.Context, directory string, ids []idbridge.ExternalID, shown []idbridge.Profile) ([]idbridge.Subject, error)
+}
+
+// members returns the user names of those whom a group's decision moves, by external id. Who is not known yet is missing.
+func (p *painter) members(d *idbridge.Decision) (map[string]string, error) {
+	var ids []idbridge.ExternalID
+	for i := range d.Steps {
+		if v := d.Steps[i].Verb; v == idbridge.Join || v == idbridge.Leave {
+			ids = append(ids, d.Steps[i].ID)
+		}
+	}
+	if p.names == nil || len(ids) == 0 {
+		return nil, nil
+	}
+	subjects, err := p.names.Subjects(context.Background(), ids[0].Directory, ids, make([]idbridge.Profile, len(ids)))
+	if err != nil {
+		return nil, fmt.Errorf("names of members: %w", err)
+	}
+	out := make(map[string]string, len(ids))
+	for i := range subjects {
+		if u := subjects[i].User; u != nil {
+			out[ids[i].ID] = u.UserName()
+		}
+	}
+	return out, nil
 }
 
 const (
@@ -49,7 +80,14 @@ func (p *painter) Planned(header idbridge.Plan, decisions iter.Seq2[idbridge.Dec
 			break
 		}
 		shown++
+		names, err := p.members(&d)
+		if err != nil {
+			return err
+		}
 		for i := range lines {
+			if name, ok := names[lines[i].Name]; ok {
+				lines[i].Name = name
+			}
 			p.line(&lines[i])
 		}
 	}

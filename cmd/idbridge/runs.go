@@ -72,7 +72,7 @@ func (w *world) eachRoom(ctx context.Context, h *house, names []string, o engine
 		if err != nil {
 			return err
 		}
-		lines := &painter{out: w.stdout, colour: w.terminal(), limit: 200}
+		lines := &painter{out: w.stdout, colour: w.terminal(), limit: 200, names: h.store}
 		if w.output == outputJSON {
 			lines = nil
 		}
@@ -103,10 +103,19 @@ func (w *world) eachRoom(ctx context.Context, h *house, names []string, o engine
 
 // oneRun does a run and shows its decisions as they are made.
 func (w *world) oneRun(ctx context.Context, h *house, r *room, o engine.RunOptions, lines *painter) (engine.Report, error) {
-	if lines != nil {
-		o.Watch = lines
+	if lines == nil {
+		return h.run(ctx, r, o)
 	}
-	return h.run(ctx, r, o)
+	o.Watch = lines
+	if w.remote || !w.terminal() { // bars belong to this process's own terminal
+		return h.run(ctx, r, o)
+	}
+	b := newBars(w.stderr)
+	h.engine.Progress = b.update
+	defer func() { h.engine.Progress = nil }()
+	report, err := h.run(ctx, r, o)
+	b.end()
+	return report, err
 }
 
 // codeOf turns a run's end into an exit code.
@@ -239,7 +248,7 @@ func (w *world) showPlan(ctx context.Context, h *house, hash string) error {
 	if err != nil {
 		return fmt.Errorf("plan %q: %w", hash, err)
 	}
-	lines := &painter{out: w.stdout, colour: w.terminal(), limit: 50}
+	lines := &painter{out: w.stdout, colour: w.terminal(), limit: 50, names: h.store}
 	if err := lines.Planned(p, h.store.Decisions(ctx, p.Hash)); err != nil {
 		return fmt.Errorf("read plan %q: %w", hash, err)
 	}

@@ -291,7 +291,7 @@ func (d *demo) serve(ctx context.Context) error {
 	}
 	url := "http://" + l.api.Addr().String()
 	d.say("\nServing %s until you press Ctrl-C. Try:\n\n", url)
-	fill := strings.NewReplacer("URL", url, "KEY", key, "CONFIG", filepath.Join(d.dir, "idbridge.yaml"))
+	fill := strings.NewReplacer("URL", url, "$KEY", key, "CONFIG", filepath.Join(d.dir, "idbridge.yaml"))
 	for line := range strings.Lines(demoTries) {
 		d.say("  %s", fill.Replace(line))
 	}
@@ -310,9 +310,9 @@ func (d *demo) key(ctx context.Context) (string, error) {
 }
 
 // demoTries are the lines to try against a serving demo.
-const demoTries = `curl -H 'X-API-KEY: KEY' URL/api/v1/whoami
-curl -H 'X-API-KEY: KEY' URL/api/v1/users?limit=3
-curl -H 'X-API-KEY: KEY' -H 'Content-Type: application/json' -d '{"user":"zangstrom","role":"ADMIN"}' URL/api/v1/check
+const demoTries = `curl -H 'X-API-KEY: $KEY' URL/api/v1/whoami
+curl -H 'X-API-KEY: $KEY' URL/api/v1/users?limit=3
+curl -H 'X-API-KEY: $KEY' -H 'Content-Type: application/json' -d '{"user":"zangstrom","role":"ADMIN"}' URL/api/v1/check
 curl -u zangstrom:welcome URL/api/v1/me
 curl -u zangstrom:welcome -X PATCH -H 'Content-Type: application/merge-patch+json' -d '{"phone":"+46 8 555 0100"}' URL/api/v1/me
 idbridge -c CONFIG status

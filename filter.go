@@ -75,3 +75,11 @@ type StatusCounts struct {
 	Pending     int `json:"pending"`   // edits on their way to the directory
 	InDoubt     int `json:"inDoubt"`   // sent steps nobody knows the end of
 }
+
+// Resolution is a person's decision about a conflict that waits.
+type Resolution struct {
+	Conflict ConflictID
+	Winner   Winner // StoreWinner, DirectoryWinner, or ValueWinner
+	Value    Values // of ValueWinner; none clears the attribute on both sides
+	By       string
+}

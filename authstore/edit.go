@@ -66,29 +66,34 @@ func (s *Store) EditUser(ctx context.Context, e idbridge.UserEdit) (idbridge.Use
 		if e.IfRevision != 0 && e.IfRevision != u.Revision {
 			return &idbridge.Error{Kind: idbridge.Conflicting, Msg: "the user was changed meanwhile", Hint: "read again and repeat"}
 		}
-		before := u.Profile
-		u.Profile = before.Clone()
-		merge(u.Profile, e.Set, true)
-		changed := differing(before, u.Profile)
-		if len(changed) == 0 {
-			return nil
-		}
-		if err := t.claim(ctx, u.ID, before, u.Profile); err != nil {
-			return err
-		}
-		u.Revision++
-		u.Updated = moment(t.now)
-		users := newBatch(updateRows, "users", userKey, userRest)
-		users.add(s.userRow(&u)...)
-		t.note(idbridge.Audit{Actor: e.By, Action: "user.edit", Target: u.UserName(), User: u.ID, Reason: joinNames(changed)})
-		t.changed = true
-		t.touched.users = append(t.touched.users, u.ID)
-		if err := t.flush(ctx, users); err != nil {
-			return err
-		}
-		return t.sendOutward(ctx, &u, changed, e.By)
+		return t.edit(ctx, &u, e.Set, e.By)
 	})
 	return u, err
+}
+
+// edit merges details into a locked user and sends them on their way.
+func (t *tx) edit(ctx context.Context, u *idbridge.User, set idbridge.Profile, by string) error {
+	before := u.Profile
+	u.Profile = before.Clone()
+	merge(u.Profile, set, true)
+	changed := differing(before, u.Profile)
+	if len(changed) == 0 {
+		return nil
+	}
+	if err := t.claim(ctx, u.ID, before, u.Profile); err != nil {
+		return err
+	}
+	u.Revision++
+	u.Updated = moment(t.now)
+	users := newBatch(updateRows, "users", userKey, userRest)
+	users.add(t.s.userRow(u)...)
+	t.note(idbridge.Audit{Actor: by, Action: "user.edit", Target: u.UserName(), User: u.ID, Reason: joinNames(changed)})
+	t.changed = true
+	t.touched.users = append(t.touched.users, u.ID)
+	if err := t.flush(ctx, users); err != nil {
+		return err
+	}
+	return t.sendOutward(ctx, u, changed, by)
 }
 
 // sendOutward zeroes the digests of the user's links and queues the edit for each directory that may receive it.

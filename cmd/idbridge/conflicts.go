@@ -35,7 +35,7 @@ func (w *world) conflictsCommand() *cobra.Command {
 			}
 		}
 	})
-	cmd.AddCommand(&cobra.Command{
+	cmd.AddCommand(w.resolveCommand(), &cobra.Command{
 		Use: "show ID", Short: "Show one conflict: base, both values, who decided and why", Args: cobra.ExactArgs(1),
 		RunE: w.inHouse(func(ctx context.Context, h *house, args []string) error {
 			id, err := strconv.ParseInt(args[0], 10, 64)

@@ -23,7 +23,7 @@ func TestMain(m *testing.M) {
 	if !given {
 		all, err := strconv.Atoi(os.Getenv("IDBRIDGE_SEQUENCES"))
 		if err != nil || all < 100 {
-			all = 20_000
+			all = sequences
 		}
 		if err := flag.Set("rapid.checks", strconv.Itoa(all/100)); err != nil {
 			fmt.Fprintln(os.Stderr, err)

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/pressly/goose/v3"
@@ -66,7 +68,7 @@ func (s *Store) up(ctx context.Context, dialect goose.Dialect) error {
 	if err != nil {
 		return fmt.Errorf("read migrations: %w", err)
 	}
-	provider, err := goose.NewProvider(dialect, s.write.DB, files, goose.WithDisableGlobalRegistry(true))
+	provider, err := goose.NewProvider(dialect, s.write.DB, oneDialect{files, s.foreign()}, goose.WithDisableGlobalRegistry(true))
 	if err != nil {
 		return fmt.Errorf("read migrations: %w", err)
 	}
@@ -89,6 +91,26 @@ func (s *Store) up(ctx context.Context, dialect goose.Dialect) error {
 		return fmt.Errorf("migrate: %w", err)
 	}
 	return nil
+}
+
+// foreign is the ending of migration files that are for the other database.
+func (s *Store) foreign() string {
+	if s.postgres {
+		return ".sqlite.sql"
+	}
+	return ".postgres.sql"
+}
+
+// oneDialect hides the files of the other database: goose refuses two files of one version.
+type oneDialect struct {
+	fs.FS
+	foreign string
+}
+
+// Glob implements fs.GlobFS, by which goose finds the files.
+func (o oneDialect) Glob(pattern string) ([]string, error) {
+	all, err := fs.Glob(o.FS, pattern)
+	return slices.DeleteFunc(all, func(name string) bool { return strings.HasSuffix(name, o.foreign) }), err
 }
 
 // pause waits, or ends with the context.

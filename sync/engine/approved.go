@@ -26,6 +26,9 @@ func asApproved(
 			left.Steps = append(left.Steps, *step)
 		}
 	}
+	if stale && newcomer(approved) {
+		return idbridge.Decision{ID: fresh.ID, User: fresh.User, Name: fresh.Name}, true // as approved, or not at all
+	}
 	for a, v := range fresh.Base {
 		if _, ok := approved.Base[a]; ok {
 			if left.Base == nil {
@@ -44,6 +47,13 @@ func asApproved(
 		left.Seen.Digest = idbridge.Digest{}
 	}
 	return left, stale
+}
+
+// newcomer tells whether a decision makes a link.
+func newcomer(d *idbridge.Decision) bool {
+	return slices.ContainsFunc(d.Steps, func(s idbridge.Step) bool {
+		return s.Verb == idbridge.Create || s.Verb == idbridge.Linking
+	})
 }
 
 // made tells that a step's effect is there already.

@@ -251,7 +251,7 @@ func (m *census) steps(rt *rapid.T) {
 
 func (m *census) start(o engine.RunOptions) {
 	m.tick++
-	m.began = m.tick
+	m.began, m.shown = m.tick, nil
 	o.Author, o.Epoch = "test", m.epoch
 	m.worker.begin(func(e *engine.Engine, t engine.Target) error {
 		_, err := e.Run(context.Background(), t, o)
@@ -290,7 +290,7 @@ func (m *census) approve(rt *rapid.T) {
 	}
 	m.worker.kill()
 	m.tick++
-	m.began = m.tick
+	m.began, m.shown = m.tick, nil
 	m.free[m.lastRun+1] = true
 	m.worker.begin(func(e *engine.Engine, t engine.Target) error {
 		_, err := e.Apply(context.Background(), t, hash, "ann", m.epoch)
@@ -318,8 +318,12 @@ func (m *census) sawListing(ids []string) {
 	m.shown = ids
 }
 
-// sawEnd forgets absences once a run that saw the record has come to its end: what a run saw that died is forgotten.
-func (m *census) sawEnd() {
+// sawEnd forgets absences once a run that saw the record has come to its end: what a run saw that died is forgotten, and so
+// is what a held one saw, because a held plan has no effect at all.
+func (m *census) sawEnd(run *idbridge.Run) {
+	if run.State == idbridge.RunHeld {
+		return
+	}
 	for _, id := range m.shown {
 		m.missing[id] = 0
 	}

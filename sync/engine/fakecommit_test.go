@@ -195,8 +195,11 @@ func (v *view) make(d *idbridge.Decision, s *idbridge.Step, released map[claim]i
 		v.grantMember(s.ID.ID, s.User)
 	case idbridge.Update:
 		u := v.users[s.User]
-		if u == nil {
+		if u == nil && s.ID == d.ID {
 			u = v.users[d.User]
+		}
+		if u == nil {
+			return true // who should give something up is gone
 		}
 		v.update(u, v.free(u.ID, s.After, released, o))
 	case idbridge.Suspend, idbridge.Restore:

@@ -118,7 +118,7 @@ func (v *view) EndRun(_ context.Context, lead idbridge.Lead, run idbridge.Run, s
 		v.source = *source
 	}
 	if v.ended != nil {
-		v.ended()
+		v.ended(&run)
 	}
 	v.endings = append(v.endings, run)
 	return nil

@@ -22,7 +22,8 @@ func TestGate(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes minutes")
 	}
-	const hold, directory, existence, sqlite = "TestMerge/hold$", "TestMerge/directory$", "TestExistence$", "TestMergeOverSQLite$"
+	const hold, directory = "^TestMerge$/^hold$", "^TestMerge$/^directory$"
+	const existence, sqlite = "^TestExistence$", "^TestMergeOverSQLite$"
 	both := []string{hold, directory}
 	gate := []struct {
 		mutant string
@@ -56,7 +57,7 @@ func TestGate(t *testing.T) {
 	slots := make(chan struct{}, 2)
 	for _, c := range gate {
 		for _, name := range c.dies {
-			t.Run(c.mutant+"/"+strings.TrimSuffix(name, "$"), func(t *testing.T) {
+			t.Run(c.mutant+" "+strings.NewReplacer("^", "", "$", "", "/", " ").Replace(name), func(t *testing.T) {
 				t.Parallel()
 				slots <- struct{}{}
 				defer func() { <-slots }()
@@ -93,7 +94,7 @@ func run(t *testing.T, binary, mutant, name, sequences string) (string, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, binary, "-test.run", "^"+name, "-rapid.shrinktime", "0s", "-test.timeout", "2m")
+	cmd := exec.CommandContext(ctx, binary, "-test.run", name, "-rapid.shrinktime", "0s", "-test.timeout", "2m")
 	cmd.Env = append(os.Environ(), "MUTANT="+mutant, "IDBRIDGE_SEQUENCES="+sequences)
 	out, err := cmd.CombinedOutput()
 	if ctx.Err() != nil {

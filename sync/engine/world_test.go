@@ -51,7 +51,7 @@ type world struct {
 	commits func(lead idbridge.Lead, d *idbridge.Decision) // told what is about to be committed
 	store   func(v *view) engine.Store                     // another store than this one; nil: this one
 	listed  func(ids []string)                             // told what a whole listing showed
-	ended   func()                                         // told that a run ended
+	ended   func(run *idbridge.Run)                        // told that a run ended
 }
 
 // listing says how the next listings go wrong.

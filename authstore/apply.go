@@ -40,6 +40,9 @@ func (c *commit) apply(i int) error {
 	case len(d.Base) == 0:
 	case len(link.Base) == 0 && len(c.out[i].Withheld) == 0:
 		link.Base = d.Base // nobody changes either
+		if c.texts != nil {
+			link.text = &c.texts[i]
+		}
 	default:
 		link.Base = link.Base.Clone()
 		if link.Base == nil {
@@ -119,6 +122,8 @@ func (c *commit) create(i int, step *idbridge.Step) *userRecord {
 	if len(c.out[i].Withheld) > 0 || !storable(step.After) {
 		user.Profile = make(idbridge.Profile, len(step.After))
 		c.mergeAllowed(i, user, user.Profile, step.After, true)
+	} else if c.texts != nil {
+		user.text = &c.texts[i]
 	}
 	c.users[user.ID] = user
 	return user

@@ -16,10 +16,19 @@ func (s *Store) Commit(ctx context.Context, lead idbridge.Lead, decisions []idbr
 		return nil, nil
 	}
 	var out []idbridge.Outcome
+	var texts []texts
+	var first int64
 	trusting := onlyNew(decisions)
+	if trusting {
+		var err error
+		if texts, first, err = s.prepare(ctx, decisions); err != nil {
+			return nil, fault(fmt.Sprintf("commit decisions of %q", lead.Directory), err)
+		}
+	}
 	err := s.tx(ctx, fmt.Sprintf("commit decisions of %q", lead.Directory), "store.commit", func(t *tx) error {
 		c := newCommit(t, lead, decisions)
 		c.trusting, trusting = trusting, false // a second try looks first
+		c.texts, c.first, first = texts, first, 0
 		out = c.out
 		return c.do(ctx)
 	})
@@ -42,6 +51,32 @@ func onlyNew(decisions []idbridge.Decision) bool {
 	return true
 }
 
+// texts are the parts of a new user's rows that take work to write.
+type texts struct {
+	folded, profile, base string
+}
+
+// prepare does what can be done for a batch of new users before its transaction: while it does, another one writes. On
+// PostgreSQL their ids are taken here as well, since the counter's row would make batches wait for each other to their
+// end; a batch that fails leaves a gap in the ids.
+func (s *Store) prepare(ctx context.Context, decisions []idbridge.Decision) (out []texts, first int64, err error) {
+	out = make([]texts, len(decisions))
+	for i := range decisions {
+		d := &decisions[i]
+		after := d.Steps[0].After
+		out[i] = texts{s.folded(after), profileText(after), profileText(d.Base)}
+	}
+	if !s.postgres {
+		return out, 0, nil
+	}
+	var last int64
+	err = s.write.QueryRowContext(ctx, `UPDATE counter SET value = value + $1 WHERE name = 'user' RETURNING value`, len(decisions)).Scan(&last)
+	if err != nil {
+		return nil, 0, fmt.Errorf("reserve ids: %w", err)
+	}
+	return out, last - int64(len(decisions)) + 1, nil
+}
+
 // commit is the work of one Commit: everything is read at once, changed in memory, and written table by table.
 type commit struct {
 	t         *tx
@@ -54,6 +89,8 @@ type commit struct {
 	users     map[idbridge.UserID]*userRecord
 	claims    *bidding
 	trusting  bool // the values that the batch wants are taken for free
+	texts     []texts
+	first     int64 // the first of the ids reserved for the batch's users; 0: none are
 	w         *writer
 }
 
@@ -61,6 +98,7 @@ type commit struct {
 type linkedRow struct {
 	idbridge.Link
 	fresh, dirty, gone bool
+	text               *texts // Base is what was prepared
 }
 
 // userRecord is a user as he will be written.
@@ -70,6 +108,7 @@ type userRecord struct {
 	before             idbridge.Profile // as read; nil until Profile is a copy of it
 	access             bool             // what he may do changed: his revision moves
 	claimed            bool             // a decision of this batch has him
+	text               *texts           // Profile is what was prepared
 }
 
 func newCommit(t *tx, lead idbridge.Lead, decisions []idbridge.Decision) *commit {
@@ -313,9 +352,12 @@ func (c *commit) number(ctx context.Context) error {
 	if n == 0 {
 		return nil
 	}
-	next, err := c.t.next(ctx, "user", n)
-	if err != nil {
-		return err
+	next := c.first
+	if next == 0 {
+		var err error
+		if next, err = c.t.next(ctx, "user", n); err != nil {
+			return err
+		}
 	}
 	for i := range c.decisions {
 		if !c.refused[i] && creates(&c.decisions[i]) {

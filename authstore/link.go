@@ -57,9 +57,11 @@ func readLinks(ctx context.Context, q queryer, tail string, args ...any) ([]idbr
 }
 
 // linkRow is a link's row in the order of linkKey and linkRest.
-func linkRow(l *idbridge.Link) []any {
+func linkRow(l *idbridge.Link) []any { return linkRowOf(l, profileText(l.Base)) }
+
+func linkRowOf(l *idbridge.Link, base string) []any {
 	return []any{
 		l.ID.Directory, pack(l.ID.ID), int64(l.User), string(l.State), l.Digest[:], int64(l.Sightings), l.Version, int64(l.Sent),
-		micros(l.Since), pack(l.Seen), l.Order, pack(l.Locator), profileText(l.Base),
+		micros(l.Since), pack(l.Seen), l.Order, pack(l.Locator), base,
 	}
 }

@@ -111,9 +111,12 @@ const (
 
 // userRow is a user's row in the order of userKey and userRest.
 func (s *Store) userRow(u *idbridge.User) []any {
+	return userRowOf(u, s.folded(u.Profile), profileText(u.Profile))
+}
+
+func userRowOf(u *idbridge.User, folded, profile string) []any {
 	return []any{
-		int64(u.ID), string(u.Kind), u.Suspended, u.Revision, micros(u.Created), micros(u.Updated), pack(u.UserName()),
-		s.folded(u.Profile), profileText(u.Profile),
+		int64(u.ID), string(u.Kind), u.Suspended, u.Revision, micros(u.Created), micros(u.Updated), pack(u.UserName()), folded, profile,
 	}
 }
 

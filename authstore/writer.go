@@ -155,7 +155,11 @@ func (c *commit) writeUsers(ctx context.Context) error {
 			gone = append(gone, u.User)
 		case u.fresh:
 			c.claimRows(freed, taken, u.ID, nil, u.Profile)
-			come.add(c.s.userRow(&u.User)...)
+			if u.text != nil {
+				come.add(userRowOf(&u.User, u.text.folded, u.text.profile)...)
+			} else {
+				come.add(c.s.userRow(&u.User)...)
+			}
 			c.t.changed = true
 		case u.moves():
 			if u.dirty {
@@ -196,7 +200,11 @@ func (c *commit) writeLinks(ctx context.Context) error {
 		switch {
 		case l.gone:
 		case l.fresh:
-			come.add(linkRow(&l.Link)...)
+			if l.text != nil {
+				come.add(linkRowOf(&l.Link, l.text.base)...)
+			} else {
+				come.add(linkRow(&l.Link)...)
+			}
 			c.t.changed = true
 		case l.dirty:
 			moved.add(linkRow(&l.Link)...)

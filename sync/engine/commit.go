@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/idbridge/idbridge"
@@ -25,12 +26,14 @@ const (
 )
 
 // commitPhases makes the effects, everything that gives before anything that takes.
-func (r *pass) commitPhases(ctx context.Context) error {
+func (r *pass) commitPhases(ctx context.Context) (err error) {
 	done := 0
+	convoy := convoy{r: r}
+	defer func() { err = errors.Join(err, convoy.end()) }()
 	for phase := range r.phases {
 		batch := batch{}
 		list := r.kept(phase)
-		if r.phases[phase].count >= aheadFrom {
+		if convoy.ahead = r.phases[phase].count >= aheadFrom; convoy.ahead {
 			list = ahead(list)
 		}
 		for d, err := range list {
@@ -42,14 +45,17 @@ func (r *pass) commitPhases(ctx context.Context) error {
 				continue
 			}
 			if batch.full() && len(d.Tied) == 0 { // what is tied stays in one transaction
-				if err := r.commit(ctx, batch.take()); err != nil {
+				if err := convoy.commit(ctx, batch.take()); err != nil {
 					return err
 				}
 				r.tell(Writing, done, r.decided)
 			}
 			batch.add(&d)
 		}
-		if err := r.commit(ctx, batch.take()); err != nil {
+		if err := convoy.commit(ctx, batch.take()); err != nil {
+			return err
+		}
+		if err := convoy.end(); err != nil { // a phase ends before the next one begins
 			return err
 		}
 	}
@@ -129,21 +135,7 @@ func (r *pass) commit(ctx context.Context, list []decided) error {
 	if err := failpoint.Hit("engine.batch.after"); err != nil {
 		return err
 	}
-	var sent []flight
-	for i := range list {
-		d, o := &list[i], &outcomes[i]
-		switch {
-		case o.Stale:
-			r.stale(d)
-		default:
-			r.situation(d)
-			r.effects(&d.Decision, o)
-			if step := d.DirectoryStep(); step != nil && o.Sent != 0 {
-				step.User = o.User
-				sent = append(sent, flight{sent: o.Sent, step: step, decided: d})
-			}
-		}
-	}
+	sent := r.arrived(list, outcomes)
 	if len(sent) == 0 {
 		return nil
 	}
@@ -151,6 +143,25 @@ func (r *pass) commit(ctx context.Context, list []decided) error {
 		return err
 	}
 	return r.deliver(ctx, sent)
+}
+
+// arrived counts what a commit did, and returns the directory steps that it recorded as sent.
+func (r *pass) arrived(list []decided, outcomes []idbridge.Outcome) []flight {
+	var sent []flight
+	for i := range list {
+		d, o := &list[i], &outcomes[i]
+		if o.Stale {
+			r.stale(d)
+			continue
+		}
+		r.situation(d)
+		r.effects(&d.Decision, o)
+		if step := d.DirectoryStep(); step != nil && o.Sent != 0 {
+			step.User = o.User
+			sent = append(sent, flight{sent: o.Sent, step: step, decided: d})
+		}
+	}
+	return sent
 }
 
 // withoutWrites leaves out the decisions that would write to a directory that takes nothing any more. They are not lost:

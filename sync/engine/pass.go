@@ -49,7 +49,7 @@ type pass struct {
 
 const (
 	decideBatch = 500  // records in one round trip to the store
-	storeBatch  = 1000 // decisions in one transaction; keeps it under 50 ms
+	storeBatch  = 500  // decisions in one transaction; keeps it under 50 ms
 	stepBatch   = 2000 // steps in one transaction
 	writeBatch  = 100  // directory steps recorded as sent in one transaction
 	fetchBatch  = 100  // records read by id in one request

@@ -136,15 +136,13 @@ func breached(p *idbridge.Plan, guard, about string) bool {
 // decideApproved reads the plan's decisions and decides again about their records.
 func (r *pass) decideApproved(ctx context.Context, hash string) error {
 	var batch []idbridge.Decision
+	groups := approvedGroups{}
 	for d, err := range r.e.Store.Decisions(ctx, hash) {
 		if err != nil {
 			return fmt.Errorf("read the decisions of plan %.8s: %w", hash, err)
 		}
 		if isGroupPart(&d) || d.Group != nil {
-			// A group's list cannot be read alone; its rows are idempotent and its digest says what they rest on.
-			if err := r.keep(&decided{Decision: d}); err != nil {
-				return err
-			}
+			groups.add(&d)
 			continue
 		}
 		if len(d.Steps) == 0 && len(d.Base) == 0 && len(d.Conflicts) == 0 && len(d.Closed) == 0 {
@@ -158,7 +156,10 @@ func (r *pass) decideApproved(ctx context.Context, hash string) error {
 		}
 		batch = append(batch, d)
 	}
-	return r.decideAnew(ctx, batch)
+	if err := r.decideAnew(ctx, batch); err != nil {
+		return err
+	}
+	return r.decideGroupsAnew(ctx, groups)
 }
 
 func (r *pass) decideAnew(ctx context.Context, batch []idbridge.Decision) error {

@@ -29,8 +29,9 @@ func asApproved(
 	if stale && newcomer(approved) {
 		return idbridge.Decision{ID: fresh.ID, User: fresh.User, Name: fresh.Name}, true // as approved, or not at all
 	}
-	for a, v := range fresh.Base {
-		if _, ok := approved.Base[a]; ok {
+	out := leftOut(fresh, &left)
+	for a, v := range fresh.Base { // a base moves with its step, or with what it was approved to become
+		if was, ok := approved.Base[a]; ok && !out[a] && schema.Equal(a, v, was) {
 			if left.Base == nil {
 				left.Base = idbridge.Profile{}
 			}
@@ -38,7 +39,8 @@ func asApproved(
 		}
 	}
 	for _, c := range fresh.Conflicts {
-		if slices.ContainsFunc(approved.Conflicts, func(x idbridge.Conflict) bool { return x.Attribute == c.Attribute }) {
+		same := func(x idbridge.Conflict) bool { return x.Attribute == c.Attribute && x.Winner == c.Winner }
+		if !out[c.Attribute] && slices.ContainsFunc(approved.Conflicts, same) {
 			left.Conflicts = append(left.Conflicts, c)
 		}
 	}
@@ -47,6 +49,23 @@ func asApproved(
 		left.Seen.Digest = idbridge.Digest{}
 	}
 	return left, stale
+}
+
+// leftOut names the attributes that fresh would change and left does not.
+func leftOut(fresh, left *idbridge.Decision) map[idbridge.Attribute]bool {
+	out := map[idbridge.Attribute]bool{}
+	for i := range fresh.Steps {
+		s := &fresh.Steps[i]
+		for a := range s.After {
+			kept := matching(s, left.Steps)
+			if kept == nil {
+				out[a] = true
+			} else if _, ok := kept.After[a]; !ok {
+				out[a] = true
+			}
+		}
+	}
+	return out
 }
 
 // newcomer tells whether a decision makes a link.

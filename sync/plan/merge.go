@@ -107,7 +107,7 @@ func (w *work) respell(s *sides) {
 	}
 }
 
-// unequal decides an attribute whose sides differ, by the table in docs/guarantees.
+// unequal decides an attribute whose sides differ, by the table in README.md.
 func (w *work) unequal(s *sides) {
 	byDir := !w.p.Schema.Equal(s.a, s.base, s.dir)
 	byStore := !w.p.Schema.Equal(s.a, s.base, s.store)

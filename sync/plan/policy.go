@@ -11,7 +11,7 @@ type Flow string
 
 // The flows.
 const (
-	Both Flow = "both" // the three-way table of docs/guarantees
+	Both Flow = "both" // the three-way table of README.md
 	In   Flow = "in"   // the directory owns it; an edit in the store is a local override until the directory's value changes
 	Out  Flow = "out"  // the store owns it; an edit in the directory is overwritten and kept in a conflict row
 	Once Flow = "once" // the directory's first value, never compared again

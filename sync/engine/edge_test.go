@@ -144,6 +144,7 @@ func TestStopsWriting(t *testing.T) {
 	s.editDirectory(s.entries["r40"], title, idbridge.Values{"from outside"})
 	s.deaf = listing{refuse: true}
 	s.target.MaxFailedWrites = 5
+	s.target.Directory = &careful{view: s.view}
 	rep, err := s.engine.Run(t.Context(), s.target, engine.RunOptions{Epoch: s.epoch})
 	if err == nil || rep.Run.State != idbridge.RunFailed || !rep.Run.Counts.AddUp() {
 		t.Errorf("%v %s %+v", err, rep.Run.State, rep.Run.Counts)
@@ -266,5 +267,21 @@ func TestBadTargets(t *testing.T) {
 	s.target.Mode = engine.Observe
 	if _, err := s.engine.Push(t.Context(), s.target, 1, 0); err != nil {
 		t.Errorf("a push that may not write: %v", err)
+	}
+}
+
+// BenchmarkIdleRun is what a run costs besides its records; the property tests make hundreds of thousands of them.
+func BenchmarkIdleRun(b *testing.B) {
+	s := newScene(2)
+	for range 2 {
+		if _, err := s.engine.Run(b.Context(), s.target, engine.RunOptions{Epoch: s.epoch}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := s.engine.Run(b.Context(), s.target, engine.RunOptions{Epoch: s.epoch}); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

@@ -52,7 +52,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	b := &bench{dir: dir, binary: filepath.Join(dir, "idbridge"), people: *people, rounds: *rounds, out: out}
-	build := exec.CommandContext(ctx, "go", "build", "-o", b.binary, "./cmd/idbridge")
+	build := exec.CommandContext(ctx, "go", "build", "-o", b.binary, "./cmd/idbridge") //nolint:gosec // into a folder of our own
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if text, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("build idbridge: %w\n%s", err, text)
@@ -83,49 +83,59 @@ func (b *bench) startSlapd(groups int) error {
 }
 
 func (b *bench) measure(ctx context.Context) error {
-	fmt.Fprintf(b.out, "%d people, each reading %d times, medians\n\n", b.people, b.rounds)
+	fmt.Fprintf(b.out, "%d people; each reading %d times in turns, medians; ratios to ldapsearch of the same entries in the same turns\n\n",
+		b.people, b.rounds)
 	fmt.Fprintf(b.out, "%-34s %10s %8s %8s\n", "", "seconds", "ratio", "MiB")
-	search, err := b.repeat(func() (sample, error) { return b.ldapsearch(ctx) })
+	err := b.store(ctx, "sqlite", func(round int) (string, error) {
+		return "sqlite:" + filepath.Join(b.dir, fmt.Sprintf("idbridge%d.db", round)), nil
+	})
 	if err != nil {
 		return err
 	}
-	b.row("ldapsearch … >/dev/null", search, search)
-	if err := b.store(ctx, "sqlite", "sqlite:"+filepath.Join(b.dir, "idbridge.db"), search); err != nil {
-		return err
-	}
 	pgHome := filepath.Join(b.dir, "postgres")
-	if err := os.MkdirAll(pgHome, 0o755); err != nil {
+	if err := os.MkdirAll(pgHome, 0o755); err != nil { //nolint:gosec // the server may run as another user
 		return err
 	}
 	url, stop, err := testserver.StartPostgres(pgHome)
 	if err != nil {
 		return err
 	}
-	return errors.Join(b.store(ctx, "postgresql", url, search), stop())
+	err = b.store(ctx, "postgresql", func(int) (string, error) { return testserver.PostgresDatabase(url) })
+	return errors.Join(err, stop())
 }
 
-// store measures one database: a first import into it, then listings that find nothing to do.
-func (b *bench) store(ctx context.Context, name, url string, search sample) error {
+// store measures one database. Each turn reads with ldapsearch, imports everybody into a store of its own, and lists again
+// with nothing to do, so that the machine's moods fall on all alike.
+func (b *bench) store(ctx context.Context, name string, fresh func(round int) (string, error)) error {
+	var search, first, again series
 	config := filepath.Join(b.dir, name+".yaml")
-	if err := os.WriteFile(config, []byte(b.config(url)), 0o600); err != nil {
-		return err
+	for round := range b.rounds {
+		url, err := fresh(round)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(config, []byte(b.config(url)), 0o600); err != nil {
+			return err
+		}
+		for _, read := range []struct {
+			into *series
+			do   func() (sample, error)
+		}{
+			{&search, func() (sample, error) { return b.ldapsearch(ctx) }},
+			{&first, func() (sample, error) { return b.sync(ctx, config) }},
+			{&search, func() (sample, error) { return b.ldapsearch(ctx) }},
+			{&again, func() (sample, error) { return b.sync(ctx, config) }},
+		} {
+			s, err := read.do()
+			if err != nil {
+				return err
+			}
+			*read.into = append(*read.into, s)
+		}
 	}
-	first, err := b.sync(ctx, config)
-	if err != nil {
-		return err
-	}
-	b.row("first import, "+name, first, search)
-	again, err := b.repeat(func() (sample, error) { return b.sync(ctx, config) })
-	if err != nil {
-		return err
-	}
-	// ldapsearch once more beside it, since the machine's mood changes during a run.
-	search, err = b.repeat(func() (sample, error) { return b.ldapsearch(ctx) })
-	if err != nil {
-		return err
-	}
-	b.row("ldapsearch, again", search, search)
-	b.row("unchanged full reconcile, "+name, again, search)
+	b.row("ldapsearch … >/dev/null", search.median(), search.median())
+	b.row("first import, "+name, first.median(), search.median())
+	b.row("unchanged full reconcile, "+name, again.median(), search.median())
 	return nil
 }
 

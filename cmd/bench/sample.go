@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os/exec"
@@ -46,22 +47,18 @@ func (t *tail) Write(p []byte) (int, error) {
 
 func (t tail) String() string { return string(t) }
 
-// repeat returns the median of several readings by time, with the largest memory of them.
-func (b *bench) repeat(read func() (sample, error)) (sample, error) {
-	all := make([]sample, 0, b.rounds)
-	peak := 0.0
-	for range b.rounds {
-		s, err := read()
-		if err != nil {
-			return s, err
-		}
-		peak = max(peak, s.mebibytes)
-		all = append(all, s)
-	}
-	slices.SortFunc(all, func(a, b sample) int { return int((a.seconds - b.seconds) * 1e6) })
+// series are several readings of one thing.
+type series []sample
+
+// median returns the middle reading by time, with the largest memory of all.
+func (all series) median() sample {
+	all = slices.Clone(all)
+	slices.SortFunc(all, func(a, b sample) int { return cmp.Compare(a.seconds, b.seconds) })
 	middle := all[len(all)/2]
-	middle.mebibytes = peak
-	return middle, nil
+	for _, s := range all {
+		middle.mebibytes = max(middle.mebibytes, s.mebibytes)
+	}
+	return middle
 }
 
 // ldapsearch reads the same entries and attributes with OpenLDAP's own tool.

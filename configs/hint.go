@@ -36,7 +36,7 @@ func unknownHint(name string, parent *key) string {
 // choiceHint says what to do about a text that is none of the choices.
 func choiceHint(value string, choices []string) string {
 	if later(value) {
-		return fmt.Sprintf("not in this release; allowed: %s", strings.Join(choices, ", "))
+		return "not in this release; allowed: " + strings.Join(choices, ", ")
 	}
 	if best := nearest(value, choices); best != "" {
 		return fmt.Sprintf("did you mean %q?", best)

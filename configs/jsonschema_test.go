@@ -73,7 +73,7 @@ func check(schema map[string]any, v any, path string) []string {
 		switch word {
 		case "$schema", "title", "description", "default", "writeOnly":
 		case "type":
-			if kind(v) != rule && !(rule == "number" && kind(v) == "integer") {
+			if kind(v) != rule && (rule != "number" || kind(v) != "integer") {
 				fault(path, "is %s, not %s", kind(v), rule)
 			}
 		case "enum":

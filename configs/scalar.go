@@ -163,7 +163,7 @@ func (v *value) parseDuration() (hint, msg string) {
 	case !ok:
 		return "write for example 90s, 10m, 1h30m or 30d", fmt.Sprintf("%q is not a duration", v.text)
 	case d < low || high > 0 && d > high:
-		return fmt.Sprintf("between %s and %s", short(low), short(high)), fmt.Sprintf("%s is out of range", v.text)
+		return fmt.Sprintf("between %s and %s", short(low), short(high)), v.text + " is out of range"
 	}
 	v.span = d
 	return "", ""
@@ -209,7 +209,7 @@ func short(d time.Duration) string {
 	}{{"d", 24 * time.Hour}, {"h", time.Hour}, {"m", time.Minute}, {"s", time.Second}} {
 		if n := d / u.is; n > 0 {
 			out += strconv.Itoa(int(n)) + u.name
-			d -= n * u.is
+			d %= u.is
 		}
 	}
 	return out

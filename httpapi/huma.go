@@ -54,7 +54,7 @@ func fromHuma(status int, msg string, errs []error) *problem.Problem {
 	}
 	const most = 20
 	for _, err := range errs {
-		d, ok := err.(huma.ErrorDetailer) //nolint:errorlint // huma hands the details unwrapped
+		d, ok := err.(huma.ErrorDetailer) // huma hands the details unwrapped
 		if !ok || d.ErrorDetail() == nil || len(p.Errors) == most {
 			continue
 		}

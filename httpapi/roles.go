@@ -171,7 +171,7 @@ func (s *Server) hasRole(ctx context.Context, _ *credential.Caller, in *hasRoleI
 		return nil, err
 	}
 	if err != nil || !access.Has(idbridge.Role(in.Role), in.Application) {
-		return &statusOutput{http.StatusNotFound}, nil
+		return &statusOutput{http.StatusNotFound}, nil //nolint:nilerr // an unknown user has no role
 	}
 	return &statusOutput{http.StatusNoContent}, nil
 }

@@ -59,7 +59,7 @@ type history interface {
 }
 
 // Store is all that the API asks of the store, in parts of few methods each.
-type Store interface {
+type Store interface { //nolint:interfacebloat // a sum of parts, each of few methods
 	credential.Store
 	rights
 	users

@@ -109,8 +109,8 @@ func (p *postgres) start() error {
 	if err != nil {
 		return fmt.Errorf("make log: %w", err)
 	}
-	defer log.Close()                                                      //nolint:errcheck // the server has its own descriptor
-	p.cmd = exec.Command(filepath.Join(p.bin, "postgres"), "-D", p.data(), //nolint:gosec // found on this machine
+	defer log.Close()                                                      // the server has its own descriptor
+	p.cmd = exec.Command(filepath.Join(p.bin, "postgres"), "-D", p.data(), //nolint:gosec,noctx // found on this machine; stop ends it
 		"-c", "listen_addresses=127.0.0.1", "-c",
 		"port="+strconv.Itoa(port), "-c", "unix_socket_directories=", "-c", "max_connections=200")
 	p.cmd.Dir, p.cmd.Env, p.cmd.Stdout, p.cmd.Stderr = p.dir, append(os.Environ(), "LC_ALL=C", "HOME="+p.dir), log, log

@@ -82,7 +82,7 @@ func freePort() (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("find a free port: %w", err)
 	}
-	defer l.Close() //nolint:errcheck // it was only asked for its number
+	defer l.Close() // it was only asked for its number
 	addr, ok := l.Addr().(*net.TCPAddr)
 	if !ok {
 		return 0, fmt.Errorf("listener on %v is not TCP", l.Addr())

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 )
@@ -27,7 +28,7 @@ func (s *SlapdServer) configure(o SlapdOptions) error {
 	}
 	limit := "unlimited"
 	if o.SizeLimit > 0 {
-		limit = fmt.Sprint(o.SizeLimit)
+		limit = strconv.Itoa(o.SizeLimit)
 	}
 	lines := []string{
 		"include /etc/ldap/schema/core.schema",
@@ -122,7 +123,7 @@ func (s *SlapdServer) modify(dn, password, ldif string) error {
 func (s *SlapdServer) SetSizeLimit(n int) error {
 	limit := "unlimited"
 	if n > 0 {
-		limit = fmt.Sprint(n)
+		limit = strconv.Itoa(n)
 	}
 	return s.Configure(fmt.Sprintf("dn: olcDatabase={2}mdb,cn=config\nchangetype: modify\nreplace: olcLimits\n"+
 		"olcLimits: dn.exact=%q size=%s time=unlimited\n", s.SyncDN, limit))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 )
 
@@ -69,8 +70,8 @@ func WritePeople(w io.Writer, n, groups int, seed uint64) error {
 		uid := fmt.Sprintf("u%07d", i)
 		entry := Entry("uid="+uid+",ou=people,"+base,
 			"objectClass", "inetOrgPerson", "uid", uid, "cn", g+" "+f, "sn", f, "givenName", g, "displayName", f+", "+g,
-			"mail", fmt.Sprintf("%s@example.org", uid), "telephoneNumber", fmt.Sprintf("+33 1 %08d", r.IntN(1e8)),
-			"employeeNumber", fmt.Sprint(100000+i), "title", titles[r.IntN(len(titles))], "l", cities[r.IntN(len(cities))])
+			"mail", uid+"@example.org", "telephoneNumber", fmt.Sprintf("+33 1 %08d", r.IntN(1e8)),
+			"employeeNumber", strconv.Itoa(100000+i), "title", titles[r.IntN(len(titles))], "l", cities[r.IntN(len(cities))])
 		if _, err := out.WriteString(entry); err != nil {
 			return fmt.Errorf("write people: %w", err)
 		}

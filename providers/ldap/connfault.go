@@ -32,9 +32,9 @@ func dialFault(e endpoint, err error) error {
 	case errors.Is(err, syscall.ENOENT):
 		out.Hint = fmt.Sprintf("there is no socket %s; start slapd with -h ldapi://%s", e.addr, strings.ReplaceAll(e.addr, "/", "%2F"))
 	case errors.Is(err, syscall.EACCES):
-		out.Hint = fmt.Sprintf("this user may not open %s", e.addr)
+		out.Hint = "this user may not open " + e.addr
 	case errors.As(err, &timeout) && timeout.Timeout():
-		out.Hint = fmt.Sprintf("%s does not answer; a firewall, or a wrong address", e.addr)
+		out.Hint = e.addr + " does not answer; a firewall, or a wrong address"
 	}
 	return out
 }
@@ -68,7 +68,7 @@ func tlsFault(e endpoint, name string, err error) error {
 		out.Hint = fmt.Sprintf("it is signed by %s, which is not known here; set tls.ca_file to that authority's certificate", issuer)
 	case errors.As(err, &wrong) && len(wrong.Certificate.DNSNames)+len(wrong.Certificate.IPAddresses) == 0:
 		out.Kind, out.Msg = idbridge.Invalid, insecure
-		out.Hint = fmt.Sprintf("it has no subject alternative name; install one on the server that names %s", name)
+		out.Hint = "it has no subject alternative name; install one on the server that names " + name
 	case errors.As(err, &wrong):
 		out.Kind, out.Msg = idbridge.Invalid, insecure
 		out.Hint = fmt.Sprintf("it is not for %s but for %s; correct the URL, or set tls.server_name", name, certNames(wrong.Certificate))

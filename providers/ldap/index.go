@@ -40,7 +40,7 @@ func (s *slots) find(h uint64, match func(n uint32) bool) (uint32, bool) {
 	if len(s.table) == 0 {
 		return 0, false
 	}
-	mask := uint64(len(s.table) - 1)
+	mask := uint64(len(s.table) - 1) //nolint:gosec // a length, and the table is not empty
 	for i := h & mask; ; i = (i + 1) & mask {
 		switch n := s.table[i]; {
 		case n == 0:
@@ -67,7 +67,7 @@ func (s *slots) add(h uint64, n uint32, hash func(n uint32) uint64) {
 }
 
 func (s *slots) place(h uint64, value uint32) {
-	mask := uint64(len(s.table) - 1)
+	mask := uint64(len(s.table) - 1) //nolint:gosec // as above
 	i := h & mask
 	for s.table[i] != 0 {
 		i = (i + 1) & mask

@@ -1,6 +1,7 @@
 package ldap
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -145,7 +146,7 @@ func (r *reader) record(e *entry) (idbridge.Record, error) {
 	}
 	if !utf8.ValidString(e.dn) || strings.IndexByte(e.dn, 0) >= 0 {
 		rec.Locator = strings.ToValidUTF8(strings.ReplaceAll(e.dn, "\x00", "\uFFFD"), "\uFFFD")
-		return rec, fmt.Errorf("the entry's name is not valid UTF-8")
+		return rec, errors.New("the entry's name is not valid UTF-8")
 	}
 	p, err := r.d.m.Profile(r.values, r.named)
 	if err != nil {

@@ -25,7 +25,7 @@ func (s *Session) Scan(ctx context.Context, _ idbridge.Cursor) iter.Seq2[idbridg
 		}()
 		defer func() {
 			cancel()
-			for range l.out { //nolint:revive // until the goroutine has ended
+			for range l.out { // until the goroutine has ended
 			}
 		}()
 		for batch := range l.out {

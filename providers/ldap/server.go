@@ -87,7 +87,7 @@ func vendorOf(root *plain) string {
 
 // capabilities puts what was found into the words of the dictionary; each lack with its reason and, where there is one,
 // its cure.
-func (d *Directory) capabilities(s *server) idbridge.Capabilities {
+func (d *Directory) capabilities() idbridge.Capabilities {
 	yes := idbridge.Support{OK: true}
 	no := func(why string) idbridge.Support { return idbridge.Support{Reason: why} }
 	c := idbridge.Capabilities{

@@ -38,7 +38,7 @@ func (d *Directory) open(ctx context.Context) (*Session, error) {
 func (s *Session) Server() string { return s.server.identity }
 
 // Capabilities returns what the server and the settings allow.
-func (s *Session) Capabilities() idbridge.Capabilities { return s.d.capabilities(s.server) }
+func (s *Session) Capabilities() idbridge.Capabilities { return s.d.capabilities() }
 
 // live returns the shared connection, made again if it broke. Only what has not been sent yet may use a new one.
 func (s *Session) live(ctx context.Context) (*conn, error) {

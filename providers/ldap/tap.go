@@ -256,7 +256,7 @@ func (t *tap) forget(s *stream) {
 	defer t.mu.Unlock()
 	delete(t.streams, s.id)
 	if len(t.streams) == 0 {
-		_ = t.Conn.SetReadDeadline(time.Time{})
+		_ = t.SetReadDeadline(time.Time{})
 	}
 }
 

@@ -22,7 +22,7 @@ const (
 // maxMessage is the longest message that is taken, in bytes: a server that sends more is broken or hostile.
 const maxMessage = 32 << 20
 
-var errMalformed = errors.New("malformed answer") //nolint:gochecknoglobals // a sentinel
+var errMalformed = errors.New("malformed answer")
 
 // element reads the header of one BER element of s at i: its tag, and where its content begins and ends. ok is false
 // when the element does not fit into s[:end], has a length of indefinite form or of more than four bytes, or a tag of

@@ -12,8 +12,8 @@ import (
 // errMoved says: nothing was done, the entry is not what was read, or not where it was. Look again.
 // errRuled joins it where the server may also mean the value itself.
 var (
-	errMoved = errors.New("the entry moved")       //nolint:gochecknoglobals // a sentinel
-	errRuled = errors.New("the server's own rule") //nolint:gochecknoglobals // a sentinel
+	errMoved = errors.New("the entry moved")
+	errRuled = errors.New("the server's own rule")
 )
 
 // writeFault puts the answer to a modify into one of the words that a step may end in. What is not clearly a server's

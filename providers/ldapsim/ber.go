@@ -114,7 +114,7 @@ func parseInt(body []byte) (int, error) {
 	if len(body) == 0 || len(body) > 8 {
 		return 0, errBER
 	}
-	n := int64(int8(body[0])) //nolint:gosec // the sign bit is meant
+	n := int64(int8(body[0])) // the sign bit is meant
 	for _, c := range body[1:] {
 		n = n<<8 | int64(c)
 	}
@@ -145,9 +145,9 @@ func (w *builder) text(tag byte, s string) {
 	case n < 0x80:
 		w.b = append(w.b, byte(n))
 	case n <= 0xffff:
-		w.b = append(w.b, 0x82, byte(n>>8), byte(n)) //nolint:gosec // two bytes by the case
+		w.b = append(w.b, 0x82, byte(n>>8), byte(n)) // two bytes by the case
 	default:
-		w.b = append(w.b, 0x84, byte(n>>24), byte(n>>16), byte(n>>8), byte(n)) //nolint:gosec // cut on purpose
+		w.b = append(w.b, 0x84, byte(n>>24), byte(n>>16), byte(n>>8), byte(n)) // cut on purpose
 	}
 	w.b = append(w.b, s...)
 }

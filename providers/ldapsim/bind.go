@@ -78,7 +78,7 @@ func passwordIs(stored, password string) bool {
 
 func storedPassword(password string) string {
 	salt := make([]byte, 8)
-	_, _ = rand.Read(salt)                             //nolint:errcheck // never fails
+	_, _ = rand.Read(salt)                             // never fails
 	sum := sha1.Sum(append([]byte(password), salt...)) //nolint:gosec // as above
 	return "{SSHA}" + base64.StdEncoding.EncodeToString(append(sum[:], salt...))
 }

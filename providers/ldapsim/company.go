@@ -6,8 +6,8 @@ import _ "embed"
 const (
 	CompanyBaseDN       = "dc=example,dc=org"
 	CompanyBindDN       = "cn=idbridge,ou=services,dc=example,dc=org"
-	CompanyBindPassword = "bridge-demo" //nolint:gosec // of a directory in memory, on loopback
-	CompanyUserPassword = "welcome"     //nolint:gosec // as above
+	CompanyBindPassword = "bridge-demo" // of a directory in memory, on loopback
+	CompanyUserPassword = "welcome"     // as above
 	CompanyAdmin        = "jmuller"     // uid of an administrator
 	CompanyAdminGroup   = "cn=idbridge-admins,ou=groups,dc=example,dc=org"
 )

@@ -91,7 +91,7 @@ func (c *conn) dispatch(ctx context.Context, m message) bool {
 			c.mu.Unlock()
 			<-c.slot
 		}()
-		begin := opCtx
+		begin := opCtx //nolint:contextcheck // the server's own context, see below
 		if what.op != OpSearch {
 			begin = c.s.ctx // a write that was delayed lands, though the client has gone
 		}

@@ -17,7 +17,7 @@ import (
 	"github.com/idbridge/idbridge/providers/ldapsim"
 )
 
-// crowd is a directory of n people p000, p001 …
+// crowd is a directory of n people p000, p001 and so on.
 func crowd(n int) string {
 	var b strings.Builder
 	b.WriteString(frameLDIF)

@@ -46,7 +46,7 @@ func parseLDIF(text string) ([]ldifRecord, error) {
 		case cur.line == 0 && fold(p.name) == "dn":
 			cur.line, cur.name = l.number, p.value
 		case cur.line == 0:
-			return nil, fmt.Errorf("line %d: a record begins with dn:, not %s:", l.number, p.name)
+			return nil, fmt.Errorf("line %d: a record begins with dn:, not %s:", l.number, p.name) //nolint:staticcheck // the colon belongs to the name
 		case fold(p.name) == "changetype":
 			cur.change = fold(p.value)
 		default:

@@ -152,7 +152,7 @@ func ascii(v string) bool {
 }
 
 func notPrintable(r rune) bool {
-	return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune(`'()+,-./:? =`, r))
+	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune(`'()+,-./:? =`, r)
 }
 
 func uuidShape(v string) bool {

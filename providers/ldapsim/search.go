@@ -110,7 +110,7 @@ func (c *conn) searchSpecial(ctx context.Context, q query, st *stream, _ string,
 	}
 	d.mu.Unlock()
 	if msg != nil && st.send(ctx, msg) != nil {
-		return nil
+		return nil //nolint:nilerr // no answer: the client has gone
 	}
 	return &Result{}
 }

@@ -112,7 +112,7 @@ func (w *work) create() {
 	if _, mapped := w.p.Rules[idbridge.Active]; mapped || empty {
 		w.d.Base = w.withEmpty(after)
 	}
-	w.d.Steps = append(w.yielded, idbridge.Step{
+	w.d.Steps = append(slices.Clip(w.yielded), idbridge.Step{
 		ID: w.s.ID, Side: idbridge.StoreSide, Verb: idbridge.Create, After: after, Locator: r.Locator,
 	})
 	w.first()

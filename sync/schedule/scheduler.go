@@ -88,13 +88,13 @@ func (s *Scheduler) now() time.Time { return s.Now().Round(0) }
 func (s *Scheduler) Run(ctx context.Context) error {
 	s.open()
 	var all sync.WaitGroup
-	for name, d := range s.desks {
+	for _, d := range s.desks {
 		if s.FirstWait > 0 {
 			d.mu.Lock()
 			d.table.pause = s.now().Add(rand.N(s.FirstWait)) //nolint:gosec // spreading load, nothing to guess
 			d.mu.Unlock()
 		}
-		all.Go(func() { s.loop(ctx, name, d) })
+		all.Go(func() { s.loop(ctx, d) })
 	}
 	done := make(chan struct{})
 	go func() { // ends with the last loop
@@ -116,7 +116,7 @@ func (s *Scheduler) Run(ctx context.Context) error {
 }
 
 // loop serves one directory: one job at a time.
-func (s *Scheduler) loop(ctx context.Context, name string, d *desk) {
+func (s *Scheduler) loop(ctx context.Context, d *desk) {
 	for ctx.Err() == nil {
 		now := s.now()
 		d.mu.Lock()

@@ -92,7 +92,7 @@ func open(t *testing.T, start string, timings ...schedule.Timing) *world {
 		t.Fatal(err)
 	}
 	w := &world{log: &bytes.Buffer{}}
-	w.skew = at.Sub(time.Now())
+	w.skew = time.Until(at)
 	w.runs = &slots{t: t, now: w.now, taken: map[string]bool{}, busy: map[string]bool{}}
 	w.Scheduler = &schedule.Scheduler{Runs: w.runs, Timings: timings, Now: w.now, Log: slog.New(slog.NewTextHandler(w.log, nil))}
 	return w

@@ -205,7 +205,7 @@ func (s *Store) Decisions(ctx context.Context, hash string) iter.Seq2[idbridge.D
 				if err := r.Scan(&phase, &seq, &text); err != nil {
 					return d, err
 				}
-				err = json.Unmarshal([]byte(text), &d)
+				err = json.Unmarshal([]byte(text), &d) //nolint:musttag // what the store wrote; a name in it is the field's
 				return d, err
 			})
 			if err != nil {

@@ -147,7 +147,7 @@ func TestKeyTextRedacts(t *testing.T) {
 	out.Write(b)
 	_ = h.inner
 	secret := k.Plain()[8:]
-	for _, s := range []string{secret, fmt.Sprintf("%x", secret), fmt.Sprintf("%X", secret), fmt.Sprint([]byte(secret))[1:60]} {
+	for _, s := range []string{secret, fmt.Sprintf("%x", secret), fmt.Sprintf("%X", secret), fmt.Sprint([]byte(secret))[1:60]} { //nolint:staticcheck // as the numbers of its bytes
 		if strings.Contains(out.String(), s) {
 			t.Errorf("the secret is printed: %s", out.String())
 		}

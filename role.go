@@ -9,7 +9,7 @@ type Role string
 const (
 	Admin            Role = "ADMIN"
 	SuperConsumer    Role = "SUPER_CONSUMER"
-	APIKeyGeneration Role = "API_KEY_GENERATION"
+	APIKeyGeneration Role = "API_KEY_GENERATION" //nolint:gosec // the name of a role, no credential
 )
 
 // Grant says that a user has a role, and where it came from.

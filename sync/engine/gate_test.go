@@ -16,7 +16,7 @@ import (
 // not is a failure: then the tests have gone blind. "Survives" is expected where only false conflicts can follow: under
 // hold nothing is lost without the record of what was sent.
 //
-//	merge           FAILURES section 4, its table
+//	merge           mistakes in the order of reading, sending and settling
 //	coming, going   the other rules: one mistake each
 func TestGate(t *testing.T) {
 	if testing.Short() {

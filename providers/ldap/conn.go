@@ -227,7 +227,7 @@ func (c *conn) close() {
 	if c.tap.alive() && c.tap.writing.TryLock() { // a writer that is stuck must not hold up the end
 		defer c.tap.writing.Unlock()
 		unbind := ber.Encode(ber.ClassApplication, ber.TypePrimitive, ldap.ApplicationUnbindRequest, nil, "")
-		_ = c.tap.Conn.SetWriteDeadline(time.Now().Add(time.Second))
+		_ = c.tap.SetWriteDeadline(time.Now().Add(time.Second))
 		_, _ = c.tap.Conn.Write(envelope(0x7fffffff, unbind).Bytes())
 	}
 	c.tap.fail(io.EOF)

@@ -65,7 +65,7 @@ func (t *tap) search(r request) (*stream, error) {
 	}
 	t.mu.Lock()
 	t.streams[s.id] = s
-	_ = t.Conn.SetReadDeadline(time.Now().Add(t.idle)) // a read that waits already has none
+	_ = t.SetReadDeadline(time.Now().Add(t.idle)) // a read that waits already has none
 	t.mu.Unlock()
 	if _, err := t.Write(msg.Bytes()); err != nil {
 		t.forget(s)

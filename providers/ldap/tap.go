@@ -86,7 +86,7 @@ func (t *tap) Write(p []byte) (int, error) {
 	if !t.alive() {
 		return 0, t.why
 	}
-	_ = t.Conn.SetWriteDeadline(time.Now().Add(t.request)) // fails on a closed socket only, as the write will
+	_ = t.SetWriteDeadline(time.Now().Add(t.request)) // fails on a closed socket only, as the write will
 	n, err := t.Conn.Write(p)
 	if err != nil {
 		t.fail(err) // half a message may be out: nothing sensible can follow
@@ -207,7 +207,7 @@ func (t *tap) fill(n int) error {
 func (t *tap) receive(p []byte) (int, error) {
 	t.mu.Lock()
 	if len(t.streams) > 0 {
-		_ = t.Conn.SetReadDeadline(time.Now().Add(t.idle))
+		_ = t.SetReadDeadline(time.Now().Add(t.idle))
 	}
 	t.mu.Unlock()
 	return t.Conn.Read(p) //nolint:wrapcheck // a net.Conn returns its socket's errors

@@ -11,7 +11,7 @@ import (
 )
 
 // version is set at link time.
-var version = "dev" //nolint:gochecknoglobals // the linker can set nothing else
+var version = "dev" // the linker can set nothing else
 
 func (w *world) versionCommand() *cobra.Command {
 	return &cobra.Command{

@@ -159,7 +159,7 @@ func (d *demo) sync(ctx context.Context, r *room, limit int) (engine.Report, err
 	if err != nil {
 		return report, err
 	}
-	d.w.writeReport(d.h, r, &report, nil, false)
+	d.w.writeReport(r, &report, nil, false)
 	if report.Run.State != idbridge.RunDone {
 		return report, &idbridge.Error{Kind: idbridge.Internal, Msg: "the demo's run ended " + string(report.Run.State)}
 	}

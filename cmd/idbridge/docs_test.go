@@ -62,7 +62,7 @@ func (b *bridge) documented(line string) {
 		case "COMMAND":
 			words[i] = "plan"
 		case "HASH", "ID":
-			words = append(words, "--help") //nolint:makezero // a plan or conflict of that name does not exist here
+			words = append(words, "--help") // a plan or conflict of that name does not exist here
 		}
 	}
 	if code, out, errs := b.do(words...); code == int(exitUsage) {

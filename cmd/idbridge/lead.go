@@ -129,7 +129,7 @@ func (l *lead) close(ctx context.Context) error {
 	drop()
 	<-done
 	if lost {
-		return nil
+		return nil //nolint:nilerr // a lost lease is nobody's to give back
 	}
 	return l.store.Resign(ctx, epoch)
 }

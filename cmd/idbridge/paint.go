@@ -33,7 +33,7 @@ func (p *painter) members(d *idbridge.Decision) (map[string]string, error) {
 		}
 	}
 	if p.names == nil || len(ids) == 0 {
-		return nil, nil
+		return map[string]string{}, nil
 	}
 	subjects, err := p.names.Subjects(context.Background(), ids[0].Directory, ids, make([]idbridge.Profile, len(ids)))
 	if err != nil {

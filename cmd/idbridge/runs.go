@@ -87,7 +87,7 @@ func (w *world) eachRoom(ctx context.Context, h *house, names []string, o engine
 		}
 		shown = append(shown, one)
 		if w.output == outputText {
-			w.writeReport(h, r, &report, err, o.DryRun)
+			w.writeReport(r, &report, err, o.DryRun)
 		}
 	}
 	if w.output == outputJSON {
@@ -176,7 +176,7 @@ func (h *house) shown(ctx context.Context, r *engine.Report, err error, decision
 	return out, nil
 }
 
-func (w *world) writeReport(h *house, r *room, report *engine.Report, err error, dry bool) {
+func (w *world) writeReport(r *room, report *engine.Report, err error, dry bool) {
 	p := &painter{out: w.stdout, colour: w.terminal()}
 	run, proof := &report.Run, &report.Plan.Proof
 	how := "complete"

@@ -50,7 +50,7 @@ type listeners struct {
 // listen opens every socket before anything runs, so that a taken port is an error at once.
 func (h *house) listen() (l listeners, err error) {
 	open := func(name, address string) (net.Listener, error) {
-		listener, err := net.Listen("tcp", address)
+		listener, err := net.Listen("tcp", address) //nolint:noctx // at once; it ends by Close
 		if err != nil {
 			return nil, &idbridge.Error{
 				Kind: idbridge.Unavailable, Msg: fmt.Sprintf("listen for %s on %s", name, address),
@@ -122,7 +122,7 @@ func (h *house) conduct(ctx context.Context) error {
 	for ctx.Err() == nil {
 		if err := h.lead.wait(ctx); err != nil {
 			if ctx.Err() != nil {
-				return nil
+				return nil //nolint:nilerr // asked to end while waiting
 			}
 			return err
 		}
@@ -166,7 +166,7 @@ func (h *house) greet(ctx context.Context) error {
 func (h *house) watchdog(ctx context.Context) error {
 	every, err := daemon.SdWatchdogEnabled(false)
 	if err != nil || every == 0 {
-		return nil //nolint:nilerr // a malformed WATCHDOG_USEC is systemd's affair
+		return nil // a malformed WATCHDOG_USEC is systemd's affair
 	}
 	tick := time.NewTicker(every / 2)
 	defer tick.Stop()

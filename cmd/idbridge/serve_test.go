@@ -54,7 +54,7 @@ func (b *bridge) serve() string {
 		}
 	})
 	const mark = "msg=serving http="
-	eventually(b.t, func() bool { return strings.Contains(errs.String(), mark) }, func() string { return errs.String() })
+	eventually(b.t, func() bool { return strings.Contains(errs.String(), mark) }, errs.String)
 	_, rest, _ := strings.Cut(errs.String(), mark)
 	address, _, _ := strings.Cut(rest, " ")
 	return "http://" + address

@@ -42,7 +42,7 @@ func ahead(seq iter.Seq2[decided, error]) iter.Seq2[decided, error] {
 		}()
 		defer func() {
 			close(stop)
-			for range chunks { //nolint:revive // wait for the reader's end
+			for range chunks { // wait for the reader's end
 			}
 		}()
 		for chunk := range chunks {

@@ -20,9 +20,9 @@ func newClaims() *claims { return &claims{seed: maphash.MakeSeed()} }
 func (c *claims) key(a idbridge.Attribute, normal string) uint64 {
 	var h maphash.Hash
 	h.SetSeed(c.seed)
-	h.WriteString(string(a)) //nolint:errcheck // never fails
-	h.WriteByte(0)           //nolint:errcheck // never fails
-	h.WriteString(normal)    //nolint:errcheck // never fails
+	h.WriteString(string(a)) // never fails
+	h.WriteByte(0)           // never fails
+	h.WriteString(normal)    // never fails
 	return h.Sum64()
 }
 

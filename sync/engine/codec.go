@@ -76,7 +76,7 @@ func (r *reader) length() int {
 		return 0
 	}
 	r.b = r.b[k:]
-	return int(n) //nolint:gosec // bounded above
+	return int(n) // bounded above
 }
 
 // count reads the length of a list whose items take at least one byte, so that a broken frame cannot ask for memory.

@@ -8,7 +8,7 @@ func (r *pass) situation(d *decided) {
 	if d.counted || d.Group != nil || isGroupPart(&d.Decision) {
 		return
 	}
-	switch d.Situation {
+	switch d.Situation { //nolint:exhaustive // the others need a record that is there
 	case idbridge.Missed:
 		c.Missing++
 		return
@@ -27,7 +27,7 @@ func (r *pass) situation(d *decided) {
 	if !d.present {
 		return // absent, and nothing new about it
 	}
-	switch d.Situation {
+	switch d.Situation { //nolint:exhaustive // the others were counted above
 	case idbridge.Created:
 		c.Created++
 	case idbridge.Linked:

@@ -162,17 +162,13 @@ func (r *pass) settle(ctx context.Context, flights []flight) error {
 			settlements = append(settlements, idbridge.Settlement{Sent: f.sent, ID: f.step.ID, How: idbridge.SentRefused, Seen: glimpse(f.step, &f.record)})
 		}
 	}
-	back, err := r.readMoved(ctx, moved)
-	if err != nil {
-		return err
-	}
-	return r.end(ctx, append(settlements, back...))
+	return r.end(ctx, append(settlements, r.readMoved(ctx, moved)...))
 }
 
 // readMoved reads back the records of steps that found something else: it may have been our own earlier attempt.
-func (r *pass) readMoved(ctx context.Context, moved []*flight) ([]idbridge.Settlement, error) {
+func (r *pass) readMoved(ctx context.Context, moved []*flight) []idbridge.Settlement {
 	if len(moved) == 0 {
-		return nil, nil
+		return nil
 	}
 	ids := make([]idbridge.ExternalID, len(moved))
 	for i, f := range moved {
@@ -195,7 +191,7 @@ func (r *pass) readMoved(ctx context.Context, moved []*flight) ([]idbridge.Settl
 		}
 		out = append(out, s)
 	}
-	return out, nil
+	return out
 }
 
 // end records settlements.

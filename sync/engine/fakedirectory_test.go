@@ -34,9 +34,7 @@ func (v *view) Scan(_ context.Context, _ idbridge.Cursor) iter.Seq2[idbridge.Cha
 		v.pause()
 		how, cursor := v.deaf, v.changes
 		proof := idbridge.Proof{Feed: "listing", LastPage: true, CanaryPre: true, CanaryPost: true}
-		for _, a := range []idbridge.Attribute{idbridge.UserName, title, tags} {
-			proof.Canary = append(proof.Canary, a)
-		}
+		proof.Canary = append(proof.Canary, idbridge.UserName, title, tags)
 		var shown []string
 		ids := sortedKeys(v.entries)
 		if how.empty {

@@ -92,7 +92,7 @@ func newChunk(count int) []entry {
 
 // place returns the slot that holds the key, or the free one where it belongs.
 func (x *index) place(key [16]byte, flags uint16) uint64 {
-	mask := uint64(len(x.slots) - 1)
+	mask := uint64(len(x.slots) - 1) //nolint:gosec // a length, and the table is not empty
 	at := maphash.Bytes(x.seed, key[:]) & mask
 	for x.slots[at] != 0 {
 		e := x.at(x.slots[at] - 1)
@@ -139,7 +139,7 @@ func (x *index) load(m idbridge.Mark) {
 	e.digest = m.Digest
 	e.flags |= flagLinked
 	e.sightings = uint8(min(m.Sightings, 255)) //nolint:gosec // bounded
-	e.version = uint16(m.Version)              //nolint:gosec // the lower bits are meant
+	e.version = uint16(m.Version)              // the lower bits are meant
 	if m.Version != 0 {
 		e.flags |= flagVersion
 	}

@@ -87,10 +87,10 @@ type replay struct {
 // TestReplay replays the merge over real slapd and both databases: persons type on both sides, runs and pushes die at any
 // call. Nothing is lost, and when it is quiet both sides agree.
 func TestReplay(t *testing.T) {
-	seed := uint64(time.Now().UnixNano()) //nolint:gosec // new ones each time; it is logged
+	seed := uint64(time.Now().UnixNano()) // new ones each time; it is logged
 	houses(t, with(3), func(h *house) {
 		h.t.Logf("seed %d", seed)
-		p := &replay{house: h, r: rand.New(rand.NewPCG(seed, 1)), values: map[string]*ghost{}} //nolint:gosec // a test
+		p := &replay{house: h, r: rand.New(rand.NewPCG(seed, 1)), values: map[string]*ghost{}}
 		h.done()
 		for i := range 3 {
 			p.values["Person "+p.name(i)] = &ghost{}

@@ -68,7 +68,7 @@ func (s *spool) frames() iter.Seq2[[]byte, error] {
 		if s.file == nil {
 			for rest := s.mem; len(rest) > 0; {
 				n, head := binary.Uvarint(rest)
-				if head <= 0 || n > uint64(len(rest)-head) {
+				if head <= 0 || n > uint64(len(rest)-head) { //nolint:gosec // head is within rest
 					yield(nil, errors.New("spool: broken frame"))
 					return
 				}

@@ -2,7 +2,6 @@ package engine_test
 
 import (
 	"fmt"
-	"io"
 	"iter"
 	"log/slog"
 	"slices"
@@ -137,15 +136,6 @@ func (w *world) image() string {
 	return b.String()
 }
 
-// directoryImage is everything the directory holds.
-func (w *world) directoryImage() string {
-	var b strings.Builder
-	for _, id := range sortedKeys(w.entries) {
-		fmt.Fprintf(&b, "entry %+v\n", *w.entries[id])
-	}
-	return b.String()
-}
-
 func (w *world) link(u idbridge.UserID) *idbridge.Link {
 	for _, l := range w.links {
 		if l.User == u {
@@ -224,7 +214,7 @@ func (k *worker) begin(f func(e *engine.Engine, t engine.Target) error) {
 	k.next, k.stop = iter.Pull(body)
 }
 
-var quiet = slog.New(slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: slog.LevelError + 1}))
+var quiet = slog.New(slog.DiscardHandler)
 
 // step lets the worker go on to its next step; false when it has nothing more to do.
 func (k *worker) step() bool {
@@ -244,16 +234,6 @@ func (k *worker) kill() {
 		k.stop()
 		k.next = nil
 	}
-}
-
-// finish lets the worker come to its end.
-func (k *worker) finish() {
-	for range 10_000 {
-		if !k.step() {
-			return
-		}
-	}
-	panic("a run does not end")
 }
 
 func sortedKeys[K interface{ ~string | ~int64 }, V any](m map[K]V) []K {

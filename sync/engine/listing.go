@@ -235,7 +235,9 @@ func (r *pass) decideGroups(ctx context.Context, o *observer) error {
 			return err
 		}
 		if !members.Whole.OK {
-			r.say("the members of %s are unknown (%s): they are kept", members.Name, members.Whole.Reason)
+			if len(plan.GrantsOf(r.p, members.Name)) > 0 || len(o.known[members.Group.ID].Grants) > 0 { // of the others nobody asks
+				r.say("the members of %s are unknown (%s): they are kept", members.Name, members.Whole.Reason)
+			}
 			continue
 		}
 		if err := r.decideGroup(ctx, o, &members, digest); err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/idbridge/idbridge"
 	"github.com/idbridge/idbridge/httpapi/credential"
+	"github.com/idbridge/idbridge/httpapi/problem"
 )
 
 // conflictView is one attribute that both sides changed, differently, with all three values.
@@ -87,7 +88,39 @@ func (s *Server) listConflicts(ctx context.Context, _ *credential.Caller, in *co
 	return out, nil
 }
 
+type resolveInput struct {
+	ID   idbridge.ConflictID `path:"id" minimum:"1" maximum:"9007199254740991"`
+	Body struct {
+		Keep   string    `json:"keep,omitempty" enum:"store,directory" doc:"Whose value both sides shall have."`
+		Values *[]string `json:"values,omitempty" maxItems:"100" doc:"Or these, instead of keep; none clears the attribute."`
+	}
+}
+
+type conflictOutput struct{ Body conflictView }
+
+// resolveConflict takes a person's decision, and waits a little for its way to the directory.
+func (s *Server) resolveConflict(ctx context.Context, who *credential.Caller, in *resolveInput) (*conflictOutput, error) {
+	if (in.Body.Keep == "") == (in.Body.Values == nil) {
+		return nil, problem.New(problem.Invalid, "").At("body", "expected either keep or values")
+	}
+	r := idbridge.Resolution{Conflict: in.ID, Winner: idbridge.Winner(in.Body.Keep), By: by(who)}
+	if in.Body.Values != nil {
+		r.Winner, r.Value = idbridge.ValueWinner, *in.Body.Values
+	}
+	c, err := s.config.Store.ResolveConflict(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	s.push(ctx, c.User)
+	return &conflictOutput{viewConflict(&c)}, nil
+}
+
 func (s *Server) conflictRoutes() {
+	register(s, operation{
+		method: http.MethodPost, path: "/conflicts/{id}/resolve", id: "resolve-conflict",
+		summary: "Decide a conflict: one side's value, or another", tag: "runs", need: []Permission{SyncApprove},
+		errors: []int{http.StatusNotFound, http.StatusConflict},
+	}, s.resolveConflict)
 	register(s, operation{
 		method: http.MethodGet, path: "/conflicts", id: "list-conflicts", summary: "Attributes that both sides changed, differently", tag: "runs",
 		need: []Permission{SyncApprove},

@@ -54,6 +54,7 @@ func TestRouteRoleMatrix(t *testing.T) {
 		{"GET", "/api/v1/directories", "", ".-----+"},
 		{"POST", "/api/v1/directories/corp/sync", "", ".-----+"},
 		{"GET", "/api/v1/conflicts", "", ".-----+"},
+		{"POST", "/api/v1/conflicts/7/resolve", `{"keep":"store"}`, ".-----="},
 		{"DELETE", "/api/v1/users/ID", "", ".-----+"},
 		{"DELETE", "/api/v1/me/key", "", ".++++-+"},
 	}

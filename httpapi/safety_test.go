@@ -254,6 +254,11 @@ func TestRunsAndHealth(t *testing.T) {
 	}
 	scrape := httptest.NewRecorder()
 	b.api.MetricsHandler().ServeHTTP(scrape, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	for body, status := range map[string]int{`{}`: 422, `{"keep":"store","values":["x"]}`: 422, `{"keep":"policy"}`: 422, `{"keep":1}`: 422, `{"keep":"store"}`: 409} {
+		if a := b.as("boss", "POST", "/api/v1/conflicts/1/resolve", body); a.status != status {
+			t.Errorf("%s: %d %s", body, a.status, a.body)
+		}
+	}
 	for _, want := range []string{
 		`idbridge_store_up 1`, `idbridge_runs{directory="corp",state="running"} 1`, `idbridge_records{directory="corp"}`, `idbridge_waiting{directory="corp",what="conflicts"} 1`,
 		`idbridge_waiting{directory="corp",what="held"} 0`, `idbridge_waiting{directory="corp",what="pending"}`, `idbridge_waiting{directory="corp",what="quarantined"}`,

@@ -58,6 +58,12 @@ type history interface {
 	AddAudit(ctx context.Context, a idbridge.Audit) error
 }
 
+// judge takes a person's decisions.
+type judge interface {
+	// ResolveConflict closes a conflict. Errors: NotFound, Conflicting when it was decided already or its value moved, Invalid.
+	ResolveConflict(ctx context.Context, r idbridge.Resolution) (idbridge.Conflict, error)
+}
+
 // Store is all that the API asks of the store, in parts of few methods each.
 type Store interface { //nolint:interfacebloat // a sum of parts, each of few methods
 	credential.Store
@@ -67,6 +73,7 @@ type Store interface { //nolint:interfacebloat // a sum of parts, each of few me
 	roles
 	ownKeys
 	history
+	judge
 }
 
 // pusher brings an edit that is stored already to the user's directories. It returns when they have it, with the trouble

@@ -1,12 +1,37 @@
 package main
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/idbridge/idbridge"
 	"github.com/idbridge/idbridge/internal/testserver"
 )
+
+// TestResolveOverHTTP: a decision made through the API reaches slapd without a run.
+func TestResolveOverHTTP(t *testing.T) {
+	slapd := testserver.Slapd(t, testserver.SlapdOptions{LDIF: people(5, "p000")})
+	b := newBridge(t, slapd, "", settings{})
+	b.swap("title: title", "title: {from: title, on_conflict: hold}")
+	b.sync(0)
+	key := strings.TrimSpace(b.must(0, "key", "new", "p000"))
+	b.must(0, "user", "set", "p001", "title=Lead")
+	b.modify(testserver.Change(personDN("p001"), "title", "Senior"))
+	b.sync(5)
+	url := b.serve() + "/api/v1/conflicts/1/resolve"
+	t.Cleanup(http.DefaultClient.CloseIdleConnections)
+	if status, answer := call(t, key, http.MethodPost, url, `{"keep":"store"}`); status != http.StatusOK || answer["winner"] != "store" {
+		t.Fatalf("%d %v", status, answer)
+	}
+	eventually(t, func() bool {
+		text, err := slapd.Search(personDN("p001"), "(objectClass=*)", "title")
+		return err == nil && strings.Contains(text, "title: Lead")
+	}, func() string { return "the decision in slapd" })
+	if status, _ := call(t, key, http.MethodPost, url, `{"keep":"directory"}`); status != http.StatusConflict {
+		t.Errorf("decided twice: %d", status)
+	}
+}
 
 // TestResolve: under on_conflict hold both sides stay as they are until a person decides, and then his decision arrives on
 // both, unless somebody wrote again in the meantime.

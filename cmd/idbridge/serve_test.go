@@ -143,6 +143,12 @@ func TestServe(t *testing.T) {
 		if !check("p001") {
 			t.Error("p001 is no administrator")
 		}
+		if url == "" { // SQLite has one owner: a second daemon says so and leaves everything as it is
+			b.says(75, []string{"another process has the store open", "stop that one"}, "serve")
+			if status, _ := call(t, key, "GET", api+"/whoami", ""); status != 200 {
+				t.Errorf("after a second daemon came by: %d", status)
+			}
+		}
 		if url == "" { // on PostgreSQL the daemon leads, and a run beside it is refused
 			b.modify("dn: " + adminGroup + "\nchangetype: modify\ndelete: member\nmember: " + personDN("p001") + "\n\n")
 			b.must(0, "sync", "--once")

@@ -115,30 +115,32 @@ func TestAdminLeaves(t *testing.T) {
 
 // TestReturn: an entry that comes back with its entryUUID is the same person, and his key works again.
 func TestReturn(t *testing.T) {
-	slapd := testserver.Slapd(t, testserver.SlapdOptions{LDIF: people(30, "p000")})
-	b := newBridge(t, slapd, "", settings{})
-	b.sync(0)
-	id := b.user("p003").ID
-	b.must(0, "key", "new", "p003")
-	entry, err := slapd.Search(personDN("p003"), "(objectClass=*)", "*", "entryUUID")
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.modify("dn: " + personDN("p003") + "\nchangetype: delete\n\n")
-	b.sync(0)
-	b.sync(0)
-	if u := b.user("p003"); *u.May {
-		t.Fatal("not suspended")
-	}
-	restore(t, slapd, entry)
-	if r := b.sync(0); r.Run.Counts.Restored != 1 {
-		t.Errorf("he is back: %+v", r.Run.Counts)
-	}
-	u := b.user("p003")
-	if !*u.May || u.ID != id || len(u.Keys) != 1 || u.Keys[0].State(time.Now()) != idbridge.KeyActive {
-		t.Errorf("not the same person with the same key: %+v", u)
-	}
-	b.fixpoint()
+	stores(t, func(t *testing.T, url string) {
+		slapd := testserver.Slapd(t, testserver.SlapdOptions{LDIF: people(30, "p000")})
+		b := newBridge(t, slapd, url, settings{})
+		b.sync(0)
+		id := b.user("p003").ID
+		b.must(0, "key", "new", "p003")
+		entry, err := slapd.Search(personDN("p003"), "(objectClass=*)", "*", "entryUUID")
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.modify("dn: " + personDN("p003") + "\nchangetype: delete\n\n")
+		b.sync(0)
+		b.sync(0)
+		if u := b.user("p003"); *u.May {
+			t.Fatal("not suspended")
+		}
+		restore(t, slapd, entry)
+		if r := b.sync(0); r.Run.Counts.Restored != 1 {
+			t.Errorf("he is back: %+v", r.Run.Counts)
+		}
+		u := b.user("p003")
+		if !*u.May || u.ID != id || len(u.Keys) != 1 || u.Keys[0].State(time.Now()) != idbridge.KeyActive {
+			t.Errorf("not the same person with the same key: %+v", u)
+		}
+		b.fixpoint()
+	})
 }
 
 // restore puts an entry back with its operational attributes, as a restored backup does.

@@ -19,7 +19,7 @@ import (
 //	merge           mistakes in the order of reading, sending and settling
 //	coming, going   the other rules: one mistake each
 func TestGate(t *testing.T) {
-	if testing.Short() {
+	if testing.Short() && os.Getenv("REQUIRE_ALL") != "1" {
 		t.Skip("takes minutes")
 	}
 	const hold, directory = "^TestMerge$/^hold$", "^TestMerge$/^directory$"

@@ -25,7 +25,18 @@ type Plan struct {
 	Decisions int       `json:"decisions"` // those that change something
 	Created   time.Time `json:"created"`
 	Decided   time.Time `json:"decided,omitzero"`
-	By        string    `json:"by,omitempty"` // who approved or discarded
+	By        string    `json:"by,omitempty"`      // who approved or discarded
+	Undoes    RunID     `json:"undoes,omitempty"`  // the run whose reverse this plan is; 0 for an ordinary plan
+	Refused   []Refusal `json:"refused,omitempty"` // of an undo plan: what cannot be reversed
+}
+
+// Refusal is a part of a run that cannot be reversed.
+type Refusal struct {
+	Link      ExternalID `json:"link"`
+	User      UserID     `json:"user,omitempty"`
+	Name      string     `json:"name"`
+	Attribute Attribute  `json:"attribute,omitempty"` // "" when it is not about one
+	Why       string     `json:"why"`
 }
 
 // Held tells whether a guard stopped any part of the plan.
@@ -46,19 +57,32 @@ const (
 	HoldNothing    Hold = ""
 	HoldAttributes Hold = "attributes" // attribute steps only, so that a leaver's access still ends
 	HoldCreations  Hold = "creations"  // new users, and what else their decisions do
+	HoldGrants     Hold = "grants"     // memberships that come with a role; those that go still go
 	HoldGroup      Hold = "group"      // what happens to the group in Verdict.About
 	HoldAll        Hold = "all"
 )
 
 // Verdict is one guard's answer about a whole plan.
 type Verdict struct {
-	Guard string `json:"guard"` // removals, changes, creations, members, writes, admins, scope, complete, empty
-	Count int    `json:"count"`
-	Of    int    `json:"of"`
-	Limit int    `json:"limit"`
-	About string `json:"about,omitempty"` // id of the group that a members verdict is about
-	Held  Hold   `json:"held,omitempty"`
-	Why   string `json:"why,omitempty"` // a sentence with the likely cause and what to do
+	Guard    string    `json:"guard"` // by the names of package sync/plan
+	Count    int       `json:"count"`
+	Of       int       `json:"of"`
+	Limit    int       `json:"limit"`
+	About    string    `json:"about,omitempty"` // id of the group that a members verdict is about
+	Held     Hold      `json:"held,omitempty"`
+	Why      string    `json:"why,omitempty"`      // what was found and what to do, one sentence
+	Causes   []string  `json:"causes,omitempty"`   // what most often looks like this, likeliest first; only when held
+	Names    []string  `json:"names,omitempty"`    // administrators that the plan hits, by login
+	Override *Override `json:"override,omitempty"` // the config's exception that set Limit
+}
+
+// Override is a config's exception from one guard of one directory: it has an end, and says who made it and why.
+type Override struct {
+	Guard string    `json:"guard"`
+	Limit int       `json:"limit"` // instead of the guard's own; above it the guard holds all the same
+	Until time.Time `json:"until"`
+	By    string    `json:"by"`
+	Why   string    `json:"why"`
 }
 
 // Counts adds up a run. Records seen end in exactly one of the first group.
@@ -88,7 +112,9 @@ type Counts struct {
 	Settled   int `json:"settled"`
 	Refused   int `json:"refused"`
 	InDoubt   int `json:"inDoubt"`
-	Stale     int `json:"stale"` // decisions not committed because something moved; planned again
+	Admins    int `json:"admins"`   // of Granted, grants of ADMIN
+	Silenced  int `json:"silenced"` // keys that are refused from now on, because their owner lost access or was purged
+	Stale     int `json:"stale"`    // decisions not committed because something moved; planned again
 }
 
 // AddUp tells whether every record seen ended in exactly one situation.
@@ -122,6 +148,7 @@ const (
 	PushRun    RunKind = "push"  // edits made in the store on their way to the directory
 	PlanRun    RunKind = "plan"  // dry
 	ApplyRun   RunKind = "apply" // an approved plan
+	UndoRun    RunKind = "undo"  // dry: the reverse of an earlier run, as a plan
 )
 
 // Run is one pass over one directory.

@@ -30,6 +30,8 @@ type Source struct {
 	Holders   map[Attribute]int // records that showed each attribute, in the last complete listing
 	LastStart time.Time         // start of the last complete listing
 	Canary    string            // id of the record that served as canary
+	Alarm     string            // what the last run complained about, without numbers that change each time; "" for nothing
+	Restored  time.Time         // when it was found that this store is an older copy, and nobody accepted it yet; zero: it is not
 }
 
 // Edit is one user's change in the store on its way to a directory.
@@ -46,4 +48,23 @@ type Population struct {
 	Links    int // that are active or inactive
 	Admins   int // users that can sign in and have the role ADMIN, over all directories
 	AdminIDs []UserID
+	Keys     int // keys that work, of users linked to the directory
+}
+
+// RunChange is one change that a run made, as it is kept to be shown and reversed. Creations have a row only where they
+// are asked for one by one: Store.Created has the users that a run made.
+type RunChange struct {
+	ID     int64      `json:"id"`
+	Run    RunID      `json:"run"`
+	Link   ExternalID `json:"link"`
+	User   UserID     `json:"user,omitempty"`
+	Side   Side       `json:"side"`
+	Verb   Verb       `json:"verb"`
+	Group  ExternalID `json:"group,omitzero"`
+	Was    LinkState  `json:"was,omitempty"`
+	State  LinkState  `json:"state,omitempty"`
+	Before Profile    `json:"before,omitempty"`
+	After  Profile    `json:"after,omitempty"`
+	Grants []Grant    `json:"grants,omitempty"` // that came with a Join, or went with a Leave
+	At     time.Time  `json:"at"`
 }

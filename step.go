@@ -93,6 +93,8 @@ type Decision struct {
 	Unusable  string       `json:"unusable,omitempty"` // Quarantined, and a HeldBack newcomer: why
 	Listed    bool         `json:"listed,omitempty"`   // Withheld and Unusable are what the store's quarantine rows say already
 	Tied      []ExternalID `json:"tied,omitempty"`     // records whose decision lets a unique value go that this one takes: same batch
+	Keys      int          `json:"keys,omitempty"`     // keys that are refused once this is committed
+	Back      bool         `json:"back,omitempty"`     // the record shows an older state than it showed before: never done without approval
 	Admin     bool         `json:"admin,omitempty"`    // his user may administer, and loses or regains access by this decision
 	Seen      Observation  `json:"seen"`
 	Group     *GroupSeen   `json:"group,omitempty"` // set on the last decision of a group

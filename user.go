@@ -76,7 +76,28 @@ type Subject struct {
 	Listed     []Withheld  // quarantine rows of this link as they are; Attribute "" and Why for a whole record
 	Candidates []Candidate // for unlinked records: users that hold an equal unique value
 	Holders    []Holder    // who holds the unique values that the record shows, other than User
+	Keys       int         // keys of the linked user that are enabled and neither revoked nor expired
+	Backoff    *Backoff    // the directory refused writes of this record; nil: it did not
+	Flips      []Flip      // attributes that changed direction in consecutive runs
 }
+
+// Backoff says how often in a row the directory refused to write a record, and until when it is not asked again. An edit
+// of the user in the store ends it.
+type Backoff struct {
+	Attempts int       `json:"attempts"`
+	Until    time.Time `json:"until"`
+	Why      string    `json:"why"` // the directory's words
+}
+
+// Flip counts how often an attribute of a record changed the direction in which it travels, in consecutive runs. From
+// FlipLimit on the attribute is withheld: a directory that rewrites what is written to it would go on for ever.
+type Flip struct {
+	Attribute Attribute `json:"attribute"`
+	Count     int       `json:"count"`
+}
+
+// FlipLimit is the number of changes of direction from which an attribute is withheld until somebody edits it.
+const FlipLimit = 3
 
 // Candidate is a user whom a link rule may link a new record to.
 type Candidate struct {

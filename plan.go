@@ -30,6 +30,9 @@ type Plan struct {
 	Refused   []Refusal `json:"refused,omitempty"` // of an undo plan: what cannot be reversed
 }
 
+// Removals is how many people lose access or are deleted by the plan: what a person types to approve it.
+func (p *Plan) Removals() int { return p.Counts.Suspended + p.Counts.Inactive + p.Counts.Purged }
+
 // Refusal is a part of a run that cannot be reversed.
 type Refusal struct {
 	Link      ExternalID `json:"link"`

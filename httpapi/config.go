@@ -24,8 +24,12 @@ type Directory struct {
 // Config is everything a Server needs. Store is required; the rest has defaults.
 type Config struct {
 	Store       Store
-	Pusher      pusher // nil: edits wait for the next run
-	Runner      runner // nil: runs cannot be started here
+	Pusher      pusher    // nil: edits wait for the next run
+	Runner      runner    // nil: runs cannot be started here
+	Timetable   timetable // nil: nothing runs by itself here
+	Explainer   explainer // nil: 503 with a hint, as for the next two
+	Planner     planner   // approves, discards, undoes
+	Doctor      doctor    // finds what is wrong, for administrators and metrics
 	Directories []Directory
 	Schema      idbridge.Schema // default idbridge.CoreSchema
 

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"iter"
 
 	"github.com/idbridge/idbridge"
 	"github.com/idbridge/idbridge/httpapi/credential"
@@ -58,8 +59,22 @@ type history interface {
 	AddAudit(ctx context.Context, a idbridge.Audit) error
 }
 
+// shelf keeps plans, and what cannot be used.
+type shelf interface {
+	// Plan reads a header by its hash or an unambiguous beginning of it. Errors: NotFound, Invalid.
+	Plan(ctx context.Context, hash string) (idbridge.Plan, error)
+	// Plans reads the latest 100 plans of a directory ("": of all) in a state ("": in any), newest first.
+	Plans(ctx context.Context, directory string, state idbridge.PlanState) ([]idbridge.Plan, error)
+	// Decisions streams a plan's decisions, phase by phase.
+	Decisions(ctx context.Context, hash string) iter.Seq2[idbridge.Decision, error]
+	// Quarantine reads what cannot be used of a directory's records, by record.
+	Quarantine(ctx context.Context, directory string) ([]idbridge.QuarantineRow, error)
+}
+
 // judge takes a person's decisions.
 type judge interface {
+	// Conflict reads one conflict. Error: NotFound.
+	Conflict(ctx context.Context, id idbridge.ConflictID) (idbridge.Conflict, error)
 	// ResolveConflict closes a conflict. Errors: NotFound, Conflicting when it was decided already or its value moved, Invalid.
 	ResolveConflict(ctx context.Context, r idbridge.Resolution) (idbridge.Conflict, error)
 }
@@ -73,18 +88,6 @@ type Store interface { //nolint:interfacebloat // a sum of parts, each of few me
 	roles
 	ownKeys
 	history
+	shelf
 	judge
-}
-
-// pusher brings an edit that is stored already to the user's directories. It returns when they have it, with the trouble
-// when they have not, or when ctx ends; the edit stays queued then.
-type pusher interface {
-	Push(ctx context.Context, user idbridge.UserID) error
-}
-
-// runner starts runs.
-type runner interface {
-	// Start begins a run and returns its id without waiting for its end; 0 when the id is not known yet. Errors: NotFound for
-	// an unknown directory, Locked when one is under way or another daemon leads.
-	Start(ctx context.Context, directory string, kind idbridge.RunKind, author string) (idbridge.RunID, error)
 }

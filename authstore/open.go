@@ -36,7 +36,7 @@ type Store struct {
 	feed        *feed
 	uses        *uses
 	stop        context.CancelFunc
-	background  sync.WaitGroup
+	background  *sync.WaitGroup
 }
 
 // Open opens the store, migrates its schema and starts the background work. Errors: Invalid (settings), Locked (another
@@ -45,7 +45,7 @@ func Open(ctx context.Context, c Config, o Options) (*Store, error) {
 	if faults := c.Validate(); len(faults) > 0 {
 		return nil, fmt.Errorf("open store: %w", errors.Join(faults...))
 	}
-	s := &Store{now: o.Now, log: o.Log, schema: o.Schema, outward: o.Outward, rules: o.RoleRules, holder: o.Holder, uses: &uses{}}
+	s := &Store{now: o.Now, log: o.Log, schema: o.Schema, outward: o.Outward, rules: o.RoleRules, holder: o.Holder, uses: &uses{}, background: &sync.WaitGroup{}}
 	s.fill(o)
 	var err error
 	if path, ok := strings.CutPrefix(c.URL, sqliteScheme); ok {
@@ -74,11 +74,7 @@ func (s *Store) fill(o Options) {
 	if s.schema == nil {
 		s.schema = idbridge.CoreSchema()
 	}
-	for _, a := range slices.Sorted(maps.Keys(s.schema)) {
-		if s.schema[a].Unique {
-			s.unique = append(s.unique, a)
-		}
-	}
+	s.unique = uniqueOf(s.schema)
 	if s.holder == "" {
 		host, err := os.Hostname()
 		if err != nil {
@@ -92,6 +88,27 @@ func (s *Store) fill(o Options) {
 	}
 	s.cache = newCache(size)
 	s.feed = newFeed()
+}
+
+func uniqueOf(schema idbridge.Schema) []idbridge.Attribute {
+	var out []idbridge.Attribute
+	for _, a := range slices.Sorted(maps.Keys(schema)) {
+		if schema[a].Unique {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// With returns the same open store under another config: attributes, outward flows and role rules. Both may be used side
+// by side while work under the old config comes to its end; either one's Close closes the store for both.
+func (s *Store) With(o Options) *Store {
+	other := *s
+	other.outward, other.rules = o.Outward, o.RoleRules
+	if o.Schema != nil {
+		other.schema, other.unique = o.Schema, uniqueOf(o.Schema)
+	}
+	return &other
 }
 
 // start migrates and begins the background work.

@@ -65,6 +65,8 @@ type QuarantineRow struct {
 	Value     string     `json:"value,omitempty"`
 	Why       string     `json:"why"`
 	Since     time.Time  `json:"since"`
+	Attempts  int        `json:"attempts,omitempty"` // writes that the directory refused in a row
+	Until     time.Time  `json:"until,omitzero"`     // it is not asked again before
 }
 
 // StatusCounts says how much of a directory waits for somebody.
@@ -74,6 +76,9 @@ type StatusCounts struct {
 	Held        int `json:"held"`      // plans
 	Pending     int `json:"pending"`   // edits on their way to the directory
 	InDoubt     int `json:"inDoubt"`   // sent steps nobody knows the end of
+	Waiting     int `json:"waiting"`   // records whose writes the directory refuses, left alone for a while
+
+	PendingSince time.Time `json:"pendingSince,omitzero"` // of the oldest pending edit; zero: none, or not known
 }
 
 // Resolution is a person's decision about a conflict that waits.

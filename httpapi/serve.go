@@ -25,6 +25,12 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	return s.run(ctx, l, s.Handler(), writeTimeout)
 }
 
+// ServeHandler does the same with a handler of the caller's: where the config changes while the process lives, another
+// Server answers from then on, on the same listener.
+func (s *Server) ServeHandler(ctx context.Context, l net.Listener, h http.Handler) error {
+	return s.run(ctx, l, h, writeTimeout)
+}
+
 // ServeMetrics does the same for the metrics' own listener.
 func (s *Server) ServeMetrics(ctx context.Context, l net.Listener) error {
 	return s.run(ctx, l, s.MetricsHandler(), writeTimeout)

@@ -19,6 +19,7 @@ type held struct {
 	record  idbridge.Record
 	values  map[string]idbridge.Values // by source, as stored
 	classes []string
+	partly  bool // it may have more classes
 }
 
 // Apply makes one directory step: read by id, compare, one modify with the values as stored, and what the server holds
@@ -32,10 +33,8 @@ func (s *Session) Apply(ctx context.Context, step idbridge.Step) (idbridge.Recor
 }
 
 func (s *Session) apply(ctx context.Context, step idbridge.Step) (idbridge.Record, error) {
-	if step.Side != idbridge.DirectorySide || step.Verb != idbridge.Update || len(step.After) == 0 {
-		return idbridge.Record{}, &idbridge.Error{
-			Kind: idbridge.Refused, Msg: fmt.Sprintf("a directory takes updates of attributes only, not %q", step.Verb), Err: errors.ErrUnsupported,
-		}
+	if err := takes(step); err != nil {
+		return idbridge.Record{}, err
 	}
 	var last error
 	for range maxTries {
@@ -43,7 +42,7 @@ func (s *Session) apply(ctx context.Context, step idbridge.Step) (idbridge.Recor
 		if err != nil {
 			return idbridge.Record{}, err
 		}
-		todo, err := s.compare(h, step)
+		todo, err := s.d.compare(h, step)
 		if err != nil {
 			return idbridge.Record{}, err
 		}
@@ -53,7 +52,7 @@ func (s *Session) apply(ctx context.Context, step idbridge.Step) (idbridge.Recor
 		if errors.Is(last, errRuled) { // our part did not move, so the server means the value itself
 			return idbridge.Record{}, last
 		}
-		mods, err := s.modifications(h, todo)
+		mods, err := s.d.modifications(s.server.schema, h, todo)
 		if err != nil {
 			return idbridge.Record{}, err
 		}
@@ -65,6 +64,16 @@ func (s *Session) apply(ctx context.Context, step idbridge.Step) (idbridge.Recor
 	}
 	return idbridge.Record{}, &idbridge.Error{
 		Kind: idbridge.Conflicting, Msg: "the record moves all the time", Err: last, Hint: "somebody else writes this entry again and again; the next run tries again",
+	}
+}
+
+// takes refuses what is no step for a directory.
+func takes(step idbridge.Step) error {
+	if step.Side == idbridge.DirectorySide && step.Verb == idbridge.Update && len(step.After) > 0 {
+		return nil
+	}
+	return &idbridge.Error{
+		Kind: idbridge.Refused, Msg: fmt.Sprintf("a directory takes updates of attributes only, not %q", step.Verb), Err: errors.ErrUnsupported,
 	}
 }
 
@@ -99,16 +108,16 @@ func (s *Session) held(ctx context.Context, id idbridge.ExternalID) (*held, erro
 
 // compare returns the part of After that the entry does not show yet. Error: Conflicting when it shows neither Before
 // nor After.
-func (s *Session) compare(h *held, step idbridge.Step) (idbridge.Profile, error) {
+func (d *Directory) compare(h *held, step idbridge.Step) (idbridge.Profile, error) {
 	todo := idbridge.Profile{}
 	for _, a := range step.After.Attributes() {
-		if _, mapped := s.d.m.From(a); !mapped {
+		if _, mapped := d.m.From(a); !mapped {
 			return nil, refuse("%s is not mapped to an attribute of this directory", a)
 		}
 		now := h.record.Profile[a]
 		switch {
-		case s.d.cfg.Schema.Equal(a, now, step.After[a]):
-		case s.d.cfg.Schema.Equal(a, now, step.Before[a]):
+		case d.cfg.Schema.Equal(a, now, step.After[a]):
+		case d.cfg.Schema.Equal(a, now, step.Before[a]):
 			todo[a] = step.After[a]
 		default:
 			return nil, &idbridge.Error{Kind: idbridge.Conflicting, Msg: fmt.Sprintf("%s was changed in the directory meanwhile", a)}
@@ -128,10 +137,7 @@ func (s *Session) write(ctx context.Context, h *held, mods []modification) (idbr
 		return idbridge.Record{}, err
 	}
 	r := s.d.reader(s.server.version)
-	req := ldap.NewModifyRequest(h.record.Locator, nil)
-	for _, m := range mods {
-		m.put(req)
-	}
+	req := modifyOf(h.record.Locator, mods)
 	guard, err := s.guard(h, mods)
 	if err != nil {
 		return idbridge.Record{}, err

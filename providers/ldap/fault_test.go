@@ -202,12 +202,15 @@ func TestFetchAfterStall(t *testing.T) {
 	_, p, cfg := saboteur(t, people(t, 40, 1))
 	s := session(t, directory(t, cfg))
 	rec := complete(t, s).records["u0000001"]
-	armed := p.Fault(ldapsim.Fault{Op: ldapsim.OpSearch, Filter: "entryUUID", Do: ldapsim.Stall})
+	armed := p.Fault(ldapsim.Fault{Op: ldapsim.OpSearch, Filter: "entryUUID", Do: ldapsim.Stall, Times: -1})
 	defer armed.Disarm()
 	if _, err := s.Fetch(t.Context(), []idbridge.ExternalID{rec.ID}); idbridge.KindOf(err) != idbridge.Unavailable {
 		t.Errorf("stalled: %v", err)
 	}
-	armed.Release()
+	if n := armed.Count(); n != 2 {
+		t.Errorf("asked %d times; a read is tried once more, and not again", n)
+	}
+	armed.Disarm()
 	if got, err := s.Fetch(t.Context(), []idbridge.ExternalID{rec.ID}); err != nil || len(got) != 1 {
 		t.Errorf("afterwards: %v, %v", got, err)
 	}

@@ -37,36 +37,27 @@ func (s *Session) Fetch(ctx context.Context, ids []idbridge.ExternalID) (map[idb
 	return out, nil
 }
 
-// byID searches for entries by id and hands each on.
+// byID searches for entries by id and hands each on. An id that no entry of this directory can have is looked for by
+// nobody.
 func (s *Session) byID(ctx context.Context, ids []idbridge.ExternalID, attributes []string, each func(*entry) error) error {
 	var any strings.Builder
 	for _, id := range ids {
-		if id.Directory == s.d.cfg.Name && id.ID != "" {
-			any.WriteString("(" + s.d.cfg.IDAttribute + "=" + ldap.EscapeFilter(id.ID) + ")")
+		if id.Directory == s.d.cfg.Name {
+			any.WriteString(s.d.cfg.idName().filter(id.ID))
 		}
 	}
 	if any.Len() == 0 {
 		return nil
 	}
-	return s.find(ctx, "(|"+any.String()+")", attributes, 0, each)
-}
-
-// find searches the people for a filter.
-func (s *Session) find(ctx context.Context, filter string, attributes []string, limit int, each func(*entry) error) error {
-	c, err := s.live(ctx)
-	if err != nil {
-		return err
-	}
 	r := request{
-		base: s.d.cfg.Users.Base, scope: ldap.ScopeWholeSubtree, filter: "(&" + bracketed(s.d.cfg.Users.Filter) + filter + ")",
-		attributes: attributes, limit: limit,
+		base: s.d.cfg.Users.Base, scope: ldap.ScopeWholeSubtree, attributes: attributes,
+		filter: "(&" + bracketed(s.d.cfg.Users.Filter) + "(|" + any.String() + "))",
 	}
-	s.d.logSearch(ctx, r)
-	end, err := c.entries(ctx, r, each)
+	end, err := s.search(ctx, r, each)
 	if err != nil {
 		return err
 	}
-	return end.err(fmt.Sprintf("search %q for %s", r.base, filter))
+	return end.err(fmt.Sprintf("search %q for %s", r.base, r.filter))
 }
 
 // bracketed puts the brackets around a filter that go-ldap lets one leave out.

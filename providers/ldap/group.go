@@ -49,7 +49,10 @@ type memberReader struct {
 
 type waitingGroup struct {
 	change  idbridge.Members
+	dn      string
+	version string
 	unknown []string // DNs
+	rest    []ranged // attributes of which only a part has been shown
 }
 
 // groups lists the groups. One that cannot be listed whole makes the listing incomplete: members are never derived from
@@ -63,7 +66,7 @@ func (l *listing) groups(ctx context.Context) error {
 	l.members = m
 	r := request{
 		base: cfg.Groups.Base, scope: ldap.ScopeWholeSubtree, filter: cfg.Groups.Filter,
-		attributes: append([]string{cfg.IDAttribute}, cfg.memberAttributes()...),
+		attributes: append([]string{cfg.IDAttribute, l.s.server.version}, cfg.memberAttributes()...),
 	}
 	return l.pages(ctx, "groups", r, func(e *entry) error { return m.group(ctx, e) }, func() error { return m.settle(ctx) })
 }
@@ -72,33 +75,51 @@ func (l *listing) groups(ctx context.Context) error {
 func (m *memberReader) group(ctx context.Context, e *entry) error {
 	cfg := &m.l.s.d.cfg
 	m.l.proof.Groups++
-	w := waitingGroup{change: idbridge.Members{
+	w := waitingGroup{dn: e.dn, change: idbridge.Members{
 		Group: idbridge.ExternalID{Directory: cfg.Name}, Name: strings.ToValidUTF8(e.dn, "\uFFFD"), Whole: idbridge.Support{OK: true},
 	}}
+	var ids []string
 	for _, a := range e.attributes {
-		name, _, _ := strings.Cut(a.name, ";")
-		switch values := e.of(a); {
+		name, options, _ := strings.Cut(a.name, ";")
+		switch {
 		case strings.EqualFold(name, cfg.IDAttribute):
-			if len(values) == 1 {
-				w.change.Group.ID = canonicalID(values[0])
-			}
-		case strings.EqualFold(name, memberUID):
-			m.byLogin(&w, values)
+			ids = e.of(a)
+		case strings.EqualFold(name, m.l.s.server.version):
+			w.version = strings.Clone(first(e.of(a)))
 		default:
-			m.byName(&w, values)
+			m.take(&w, name, e.of(a))
+			if _, next, is := parseRange(options); is && next > 0 {
+				w.rest = append(w.rest, ranged{name, next})
+			}
 		}
 	}
-	if w.change.Group.ID == "" {
+	id, err := m.l.reader.ids.text(ids)
+	if err != nil {
 		m.l.proof.Unusable++
-		return m.l.emit(ctx, idbridge.Unusable{
-			ID: w.change.Group, Locator: w.change.Name, Why: fmt.Errorf("the group has no %s, by which it would be known", cfg.IDAttribute),
-		}, false)
+		return m.l.emit(ctx, idbridge.Unusable{ID: w.change.Group, Locator: w.change.Name, Why: fmt.Errorf("the group: %w", err)}, false)
 	}
-	if len(w.unknown) > 0 {
+	w.change.Group.ID = id
+	if len(w.unknown)+len(w.rest) > 0 {
 		m.waiting = append(m.waiting, w)
 		return nil
 	}
 	return m.l.emit(ctx, w.change, false)
+}
+
+// take adds the values of one member attribute.
+func (m *memberReader) take(w *waitingGroup, attribute string, values []string) {
+	if strings.EqualFold(attribute, memberUID) {
+		m.byLogin(w, values)
+	} else {
+		m.byName(w, values)
+	}
+}
+
+func first(values []string) string {
+	if len(values) == 0 {
+		return ""
+	}
+	return values[0]
 }
 
 func (m *memberReader) byLogin(w *waitingGroup, logins []string) {
@@ -135,9 +156,42 @@ func withoutBits(dn string) string {
 	return dn
 }
 
-// settle looks up the members that are still unknown, and lets the waiting groups go on. A member outside the people's
+// complete reads the ranges of the waiting groups that are still to come, and lets those groups go on that then wait for
+// nothing else. A group of which one range cannot be read is not known at all: the members who were shown say nothing
+// about those who were not.
+func (m *memberReader) complete(ctx context.Context) error {
+	waiting := m.waiting
+	m.waiting = m.waiting[:0]
+	for i := range waiting {
+		w := waiting[i]
+		for _, r := range w.rest {
+			err := m.l.s.rest(ctx, w.dn, w.version, r, func(values []string) { m.take(&w, r.attribute, values) })
+			if ctx.Err() != nil {
+				return context.Cause(ctx) //nolint:wrapcheck // the caller's own reason
+			}
+			if err != nil {
+				w.change.Whole, w.unknown = idbridge.Support{Reason: "its members come in parts, and one could not be read: " + err.Error()}, nil
+				break
+			}
+		}
+		if len(w.rest) == 0 || len(w.unknown) > 0 {
+			m.waiting = append(m.waiting, w)
+			continue
+		}
+		if err := m.l.emit(ctx, w.change, false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settle reads what is still missing of the waiting groups, looks up the members that are still unknown, and lets the
+// groups go on. A member outside the people's
 // base, or not of their filter, is nobody of ours; one that cannot be looked up makes the group's members unknown.
 func (m *memberReader) settle(ctx context.Context) error {
+	if err := m.complete(ctx); err != nil {
+		return err
+	}
 	err := m.lookUp(ctx)
 	if ctx.Err() != nil {
 		return context.Cause(ctx) //nolint:wrapcheck // the caller's own reason
@@ -212,13 +266,13 @@ func (m *memberReader) lookUp(ctx context.Context) error {
 
 // personAt returns the id of the person with this DN, "" when there is nobody or somebody out of scope.
 func (s *Session) personAt(ctx context.Context, dn string) (string, error) {
-	c, err := s.live(ctx)
-	if err != nil {
-		return "", err
-	}
-	e, err := c.base(ctx, dn, s.d.cfg.Users.Filter, s.d.cfg.IDAttribute)
+	e, err := s.base(ctx, dn, s.d.cfg.Users.Filter, s.d.cfg.IDAttribute)
 	if err != nil || e == nil {
 		return "", err
 	}
-	return canonicalID(e.first(s.d.cfg.IDAttribute)), nil
+	id, err := s.d.cfg.idName().text(e.of(s.d.cfg.IDAttribute))
+	if err != nil {
+		return "", nil //nolint:nilerr // somebody who cannot be known is no member; the listing of people names him
+	}
+	return id, nil
 }

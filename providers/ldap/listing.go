@@ -173,7 +173,7 @@ func (l *listing) findShared(ctx context.Context) error {
 	}
 	err := l.pages(ctx, "ids", r, func(e *entry) error {
 		for _, v := range e.values {
-			if id := canonicalID(v); !seen.add(id, e.dn, "") {
+			if id := canonicalID(v); v != "" && !seen.add(id, e.dn, "") {
 				l.shared[strings.Clone(id)] = true
 			}
 		}

@@ -74,11 +74,11 @@ func (d *Directory) whoIs(ctx context.Context, userName string) (id idbridge.Ext
 	case len(found) == 0:
 		return id, "", wrongLogin(errors.New("no entry has this login"))
 	}
-	ids := found[0].of(d.cfg.IDAttribute)
-	if len(ids) != 1 || ids[0] == "" || found[0].dn == "" {
-		return id, "", wrongLogin(fmt.Errorf("%q has no %s", found[0].dn, d.cfg.IDAttribute))
+	text, err := d.cfg.idName().text(found[0].of(d.cfg.IDAttribute))
+	if err != nil || found[0].dn == "" {
+		return id, "", wrongLogin(fmt.Errorf("%q cannot be told by its id: %w", found[0].dn, err))
 	}
-	return idbridge.ExternalID{Directory: d.cfg.Name, ID: canonicalID(ids[0])}, found[0].dn, nil
+	return idbridge.ExternalID{Directory: d.cfg.Name, ID: text}, found[0].dn, nil
 }
 
 // wrongLogin is the one answer to every wrong login; why is for the log.

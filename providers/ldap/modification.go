@@ -1,9 +1,6 @@
 package ldap
 
 import (
-	"context"
-	"encoding/base64"
-	"log/slog"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -39,15 +36,15 @@ func (m *modification) put(r *ldap.ModifyRequest) {
 
 // modifications turns wanted values into the smallest change of the entry, and refuses in plain words what the server
 // would refuse in its own.
-func (s *Session) modifications(h *held, todo idbridge.Profile) ([]modification, error) {
+func (d *Directory) modifications(sc schema, h *held, todo idbridge.Profile) ([]modification, error) {
 	var out []modification
 	for _, a := range todo.Attributes() {
-		source, want, _ := s.d.m.Back(a, todo[a])
+		source, want, _ := d.m.Back(a, todo[a])
 		if slices.ContainsFunc(out, func(m modification) bool { return strings.EqualFold(m.source, source) }) {
 			return nil, refuse("two attributes are mapped to %s, and both change", source)
 		}
-		m := s.difference(h, a, source, want)
-		if err := s.permit(h, a, m); err != nil {
+		m := d.difference(sc, h, a, source, want)
+		if err := d.permit(sc, h, a, m); err != nil {
 			return nil, err
 		}
 		if len(m.removed)+len(m.added) > 0 {
@@ -61,8 +58,8 @@ func (s *Session) modifications(h *held, todo idbridge.Profile) ([]modification,
 }
 
 // difference compares value by value under the attribute's rule.
-func (s *Session) difference(h *held, a idbridge.Attribute, source string, want idbridge.Values) modification {
-	spec := s.d.cfg.Schema[a]
+func (d *Directory) difference(sc schema, h *held, a idbridge.Attribute, source string, want idbridge.Values) modification {
+	spec := d.cfg.Schema[a]
 	stored := storedAs(h.values, source)
 	m := modification{source: source}
 	shown := h.record.Profile[a].First()
@@ -81,7 +78,7 @@ func (s *Session) difference(h *held, a idbridge.Attribute, source string, want 
 		}
 	}
 	m.whole = append(m.whole, m.added...)
-	m.replace = len(m.removed) > 0 && len(s.server.schema.types) > 0 && s.server.schema.equality(source) == ""
+	m.replace = len(m.removed) > 0 && len(sc.types) > 0 && sc.equality(source) == ""
 	return m
 }
 
@@ -100,16 +97,18 @@ func has(match idbridge.Match, values []string, v string) bool {
 }
 
 // permit refuses before sending what this entry cannot take.
-func (s *Session) permit(h *held, a idbridge.Attribute, m modification) error {
+func (d *Directory) permit(sc schema, h *held, a idbridge.Attribute, m modification) error {
 	for _, v := range m.added {
 		switch {
 		case strings.TrimSpace(v) == "":
 			return refuse("%s cannot be an empty value; remove the value instead", a)
-		case s.d.cfg.Schema[a].Match != idbridge.Octets && (!utf8.ValidString(v) || strings.IndexByte(v, 0) >= 0):
+		case d.cfg.Schema[a].Match != idbridge.Octets && (!utf8.ValidString(v) || strings.IndexByte(v, 0) >= 0):
 			return refuse("%s is not valid text", a)
 		}
 	}
-	sc := s.server.schema
+	if err := d.readable(m); err != nil {
+		return err
+	}
 	switch {
 	case !sc.known(m.source):
 		return refuse("the directory knows no attribute %s", m.source)
@@ -119,8 +118,13 @@ func (s *Session) permit(h *held, a idbridge.Attribute, m modification) error {
 		return refuse("%s takes one value in the directory (%s)", a, m.source)
 	case len(m.whole) == 0 && sc.needs(h.classes, m.source):
 		return refuse("%s cannot be emptied: every such entry of the directory must have %s", a, m.source)
-	case len(m.added) > 0 && !sc.allows(h.classes, m.source):
+	case len(m.added) > 0 && !h.partly && !sc.allows(h.classes, m.source):
 		return refuse("this entry of the directory cannot have %s: none of its classes allows it", m.source)
+	}
+	for _, v := range m.added {
+		if why := sc.misfit(m.source, v); why != "" {
+			return refuse("%s: the directory takes %s for %s", a, why, m.source)
+		}
 	}
 	for _, p := range nameParts(h.record.Locator) {
 		if sc.same(p.attribute, m.source) && has(idbridge.CaseIgnore, m.removed, p.value) {
@@ -133,40 +137,17 @@ func (s *Session) permit(h *held, a idbridge.Attribute, m modification) error {
 	return nil
 }
 
-// logModify writes a modify as LDIF that ldapmodify takes.
-func (d *Directory) logModify(ctx context.Context, r *ldap.ModifyRequest) {
-	if !d.log.Enabled(ctx, slog.LevelDebug) {
-		return
-	}
-	var b strings.Builder
-	line := func(name, value string) {
-		if plainText(value) {
-			b.WriteString(name + ": " + value + "\n")
-		} else {
-			b.WriteString(name + ":: " + base64.StdEncoding.EncodeToString([]byte(value)) + "\n")
+// readable refuses a value that we write and would then not take back: the record would be unusable for its own sake.
+func (d *Directory) readable(m modification) error {
+	sources := d.m.Sources()
+	values, named := make([]idbridge.Values, len(sources)), make([]string, len(sources))
+	for i, name := range sources {
+		if strings.EqualFold(name, m.source) {
+			values[i] = m.added
 		}
 	}
-	line("dn", r.DN)
-	b.WriteString("changetype: modify\n")
-	for _, c := range r.Changes {
-		b.WriteString([]string{"add", "delete", "replace"}[c.Operation] + ": " + c.Modification.Type + "\n")
-		for _, v := range c.Modification.Vals {
-			line(c.Modification.Type, v)
-		}
-		b.WriteString("-\n")
+	if _, err := d.m.Profile(values, named); err != nil {
+		return &idbridge.Error{Kind: idbridge.Refused, Msg: "the value could not be read back", Err: err}
 	}
-	d.log.DebugContext(ctx, "modify", "ldif", b.String())
-}
-
-// plainText tells whether LDIF takes a value as it is (RFC 2849).
-func plainText(v string) bool {
-	if v == "" || strings.ContainsAny(v[:1], " :<") || v[len(v)-1] == ' ' {
-		return false
-	}
-	for i := range len(v) {
-		if v[i] < ' ' || v[i] > '~' {
-			return false
-		}
-	}
-	return true
+	return nil
 }

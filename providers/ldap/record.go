@@ -16,10 +16,12 @@ type reader struct {
 	wanted []string // the mapped sources, then the id, then the version
 	mapped int      // how many of them are sources
 	id     int
+	ids    idName
 	vers   int
 	next   int               // where the next attribute is looked for first: a server keeps to its order
 	values []idbridge.Values // by wanted
 	named  []string          // by wanted: what the entry's own name says
+	part   string            // an attribute of which the server shows a part only, "" for none
 	slab   []string          // value sets are cut from it
 }
 
@@ -27,7 +29,7 @@ type reader struct {
 const slabValues = 256
 
 func (d *Directory) reader(version string) *reader {
-	r := &reader{d: d, wanted: d.m.Sources()}
+	r := &reader{d: d, wanted: d.m.Sources(), ids: d.cfg.idName()}
 	r.mapped = len(r.wanted)
 	find := func(name string) int {
 		for i, w := range r.wanted {
@@ -92,10 +94,16 @@ func (r *reader) take(values []string) idbridge.Values {
 // load takes an entry's attributes.
 func (r *reader) load(e *entry) {
 	clear(r.values)
+	r.part = ""
 	several := false
 	for _, a := range e.attributes {
 		i := r.place(a.name)
 		if i < 0 {
+			if base, options, _ := strings.Cut(a.name, ";"); options != "" && r.place(base) >= 0 {
+				if _, next, is := parseRange(options); is && next > 0 {
+					r.part = strings.Clone(base)
+				}
+			}
 			continue
 		}
 		if r.values[i] != nil {
@@ -134,19 +142,16 @@ func (r *reader) name(dn string) {
 func (r *reader) record(e *entry) (idbridge.Record, error) {
 	r.load(e)
 	rec := idbridge.Record{ID: idbridge.ExternalID{Directory: r.d.cfg.Name}, Locator: e.dn, Version: r.values[r.vers].First()}
-	switch ids := r.values[r.id]; {
-	case len(ids) == 0 || strings.TrimSpace(ids[0]) == "":
-		return rec, fmt.Errorf("the entry has no %s, by which it would be known; is the id attribute right, and may we read it?", r.d.cfg.IDAttribute)
-	case len(ids) > 1:
-		return rec, fmt.Errorf("the entry has %d values of %s; an id must be one", len(ids), r.d.cfg.IDAttribute)
-	case !utf8.ValidString(ids[0]):
-		return rec, fmt.Errorf("%s is not text", r.d.cfg.IDAttribute)
-	default:
-		rec.ID.ID = canonicalID(ids[0])
+	var err error
+	if rec.ID.ID, err = r.ids.text(r.values[r.id]); err != nil {
+		return rec, err
 	}
 	if !utf8.ValidString(e.dn) || strings.IndexByte(e.dn, 0) >= 0 {
 		rec.Locator = strings.ToValidUTF8(strings.ReplaceAll(e.dn, "\x00", "\uFFFD"), "\uFFFD")
 		return rec, errors.New("the entry's name is not valid UTF-8")
+	}
+	if r.part != "" {
+		return rec, fmt.Errorf("the entry has more values of %s than the server shows at once; no detail of a person has that many", r.part)
 	}
 	p, err := r.d.m.Profile(r.values, r.named)
 	if err != nil {
@@ -158,21 +163,4 @@ func (r *reader) record(e *entry) (idbridge.Record, error) {
 	}
 	rec.Profile = p
 	return rec, nil
-}
-
-// canonicalID makes one id of two spellings: a UUID is written in lower case (RFC 4530 compares without case).
-func canonicalID(id string) string {
-	if len(id) == 36 && id[8] == '-' {
-		return strings.ToLower(id)
-	}
-	return id
-}
-
-// intrinsic tells whether servers themselves see to it that no two entries share the attribute's value.
-func intrinsic(attribute string) bool {
-	switch strings.ToLower(attribute) {
-	case "entryuuid", "nsuniqueid", "objectguid":
-		return true
-	}
-	return false
 }

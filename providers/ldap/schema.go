@@ -16,6 +16,7 @@ type attributeType struct {
 	names              []string
 	sup                string
 	equality           string
+	syntax             string // oid, without the length that a definition may suggest
 	single, unwritable bool
 }
 
@@ -30,7 +31,7 @@ func parseSchema(types, classes []string) schema {
 	for _, text := range types {
 		d := parseDefinition(text)
 		t := &attributeType{
-			names: d.names(), sup: d.word("sup"), equality: d.word("equality"), single: d.has("single-value"),
+			names: d.names(), sup: d.word("sup"), equality: d.word("equality"), syntax: oidOf(d.word("syntax")), single: d.has("single-value"),
 			unwritable: d.has("no-user-modification"),
 		}
 		for _, n := range append([]string{d.oid}, t.names...) {

@@ -137,19 +137,29 @@ func (e *entry) plain() plain {
 
 // base reads one entry by its DN; nil when there is none, or none that we may see.
 func (c *conn) base(ctx context.Context, dn, filter string, attributes ...string) (*plain, error) {
-	found, end, err := c.small(ctx, request{base: dn, scope: ldap.ScopeBaseObject, filter: filter, attributes: attributes})
+	return oneEntry(dn, filter, attributes, func(r request, each func(*entry) error) (result, error) { return c.entries(ctx, r, each) })
+}
+
+// oneEntry reads one entry by its DN, by the given way of searching.
+func oneEntry(dn, filter string, attributes []string, search func(request, func(*entry) error) (result, error)) (*plain, error) {
+	var found *plain
+	r := request{base: dn, scope: ldap.ScopeBaseObject, filter: filter, attributes: attributes}
+	end, err := search(r, func(e *entry) error {
+		p := e.plain()
+		found = &p
+		return nil
+	})
 	if err != nil {
 		return nil, fmt.Errorf("read an entry: %w", err)
 	}
-	switch {
-	case end.code == ldap.LDAPResultNoSuchObject, end.code == ldap.LDAPResultReferral, end.code == ldap.LDAPResultInvalidDNSyntax:
+	switch end.code {
+	case ldap.LDAPResultNoSuchObject, ldap.LDAPResultReferral, ldap.LDAPResultInvalidDNSyntax:
 		return nil, nil //nolint:nilnil // no entry and no error is the answer
-	case end.code != ldap.LDAPResultSuccess:
-		return nil, end.err(fmt.Sprintf("read %q", dn))
-	case len(found) == 0:
-		return nil, nil //nolint:nilnil // as above
 	}
-	return &found[0], nil
+	if err := end.err(fmt.Sprintf("read %q", dn)); err != nil {
+		return nil, err
+	}
+	return found, nil
 }
 
 // logSearch writes a search as a line that can be pasted into a shell.

@@ -66,7 +66,7 @@ func (d *Directory) probe(ctx context.Context, c *conn) (*server, error) {
 	}
 	baseID := ""
 	if base, err := c.base(ctx, d.cfg.BaseDN, "(objectClass=*)", d.cfg.IDAttribute); err == nil && base != nil {
-		baseID = base.first(d.cfg.IDAttribute)
+		baseID, _ = d.cfg.idName().text(base.of(d.cfg.IDAttribute)) // only a part of a name for people
 	}
 	s.identity = strings.TrimSpace(fmt.Sprintf("%s %s %s", s.vendor, d.end.addr, baseID))
 	return s, nil

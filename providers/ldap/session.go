@@ -62,6 +62,35 @@ func (s *Session) live(ctx context.Context) (*conn, error) {
 	return c, nil
 }
 
+// search makes one search on the shared connection and hands each entry on. A connection that was idle for long may be
+// dead without anybody having said so: a firewall forgets it in silence. So one that breaks before a single entry has
+// come is made again, once, and the search is asked again. Writes are never repeated here.
+func (s *Session) search(ctx context.Context, r request, each func(*entry) error) (result, error) {
+	s.d.logSearch(ctx, r)
+	var first error
+	for {
+		c, err := s.live(ctx)
+		if err != nil {
+			if first != nil && idbridge.KindOf(err) == idbridge.Unavailable {
+				err = first // it says more about what happened
+			}
+			return result{}, err
+		}
+		came := false
+		end, err := c.entries(ctx, r, func(e *entry) error { came = true; return each(e) })
+		if err == nil || first != nil || came || ctx.Err() != nil || c.tap.alive() {
+			return end, err
+		}
+		first = err
+		s.d.log.InfoContext(ctx, "connection lost while it was idle; connecting again", "server", s.at, "err", err)
+	}
+}
+
+// base reads one entry by its DN on the shared connection; nil when there is none, or none that we may see.
+func (s *Session) base(ctx context.Context, dn, filter string, attributes ...string) (*plain, error) {
+	return oneEntry(dn, filter, attributes, func(r request, each func(*entry) error) (result, error) { return s.search(ctx, r, each) })
+}
+
 // Close ends the session. It must not be called while another call runs.
 func (s *Session) Close() error {
 	s.mu.Lock()

@@ -39,6 +39,7 @@ type Outcome struct {
 	Sent     SentID     // of the directory step, recorded in the same transaction
 	Stale    bool       // nothing of it was done: something moved since it was decided
 	Withheld []Withheld // unique values that were taken in the meantime
+	Unusable string     // with Stale: the database cannot keep what was decided; the record is quarantined with this reason
 }
 
 // MayCommit is the precondition of every decision's commit: what the plan read still holds, and no sent step is open.

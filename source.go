@@ -66,5 +66,7 @@ type RunChange struct {
 	Before Profile    `json:"before,omitempty"`
 	After  Profile    `json:"after,omitempty"`
 	Grants []Grant    `json:"grants,omitempty"` // that came with a Join, or went with a Leave
+	Author string     `json:"author,omitempty"` // DirectorySide: who made the edit that travelled
+	Why    string     `json:"why,omitempty"`    // of the step; of a Linking, by which rule
 	At     time.Time  `json:"at"`
 }

@@ -75,18 +75,18 @@ func (c *commit) step(i int, step *idbridge.Step, link *linkedRow, user *userRec
 		user = c.create(i, step)
 		link = c.newLink(step, user) // no audit row: the user's own row says when, the link's where from
 	case idbridge.Linking:
-		c.change(i, step, user)
+		done := c.change(i, step, user)
 		link = c.newLink(step, user)
 		user.access = true
-		c.w.change(step, user.ID, "", string(link.State))
+		c.w.change(c.lead.Run, &done, user.ID, "", string(link.State))
 		c.t.note(c.auditRow("link", user, step.Why))
 	case idbridge.Update:
 		changed := user
 		if other := c.yielder(step, user); other != nil {
 			changed = other
 		}
-		c.change(i, step, changed)
-		c.w.change(step, changed.ID, "", "")
+		done := c.change(i, step, changed)
+		c.w.change(c.lead.Run, &done, changed.ID, "", "")
 	case idbridge.Suspend, idbridge.Restore:
 		c.setState(step, link, user)
 	case idbridge.Miss:
@@ -94,7 +94,7 @@ func (c *commit) step(i int, step *idbridge.Step, link *linkedRow, user *userRec
 			link.Since = moment(c.t.now)
 		}
 	case idbridge.Purge:
-		c.w.change(step, user.ID, string(link.State), "")
+		c.w.change(c.lead.Run, step, user.ID, string(link.State), "")
 		c.t.note(c.auditRow("user.purge", user, step.Why))
 		link.gone, user.gone = true, true
 	case idbridge.Join, idbridge.Leave: // of a group decision
@@ -156,8 +156,8 @@ func (c *commit) newLink(step *idbridge.Step, user *userRecord) *linkedRow {
 	return link
 }
 
-// change applies a step's attributes to a user.
-func (c *commit) change(i int, step *idbridge.Step, user *userRecord) {
+// change applies a step's attributes to a user, and returns the step as it was done: without what is withheld.
+func (c *commit) change(i int, step *idbridge.Step, user *userRecord) idbridge.Step {
 	if user.before == nil || user.fresh { // never into a map that belongs to the decision
 		if !user.fresh {
 			user.before = user.Profile
@@ -167,16 +167,18 @@ func (c *commit) change(i int, step *idbridge.Step, user *userRecord) {
 			user.Profile = idbridge.Profile{}
 		}
 	}
-	c.mergeAllowed(i, user, user.Profile, step.After, true)
+	done := *step
+	done.After = c.mergeAllowed(i, user, user.Profile, step.After, true)
 	user.dirty = true
+	return done
 }
 
-// mergeAllowed merges what the user's bids leave of set. In a base an empty set is kept: it says that both sides agree on
-// nothing.
-func (c *commit) mergeAllowed(i int, user *userRecord, p, set idbridge.Profile, remove bool) {
+// mergeAllowed merges what the user's bids leave of set, and returns that. In a base an empty set is kept: it says that both
+// sides agree on nothing.
+func (c *commit) mergeAllowed(i int, user *userRecord, p, set idbridge.Profile, remove bool) idbridge.Profile {
 	if len(c.out[i].Withheld) == 0 {
 		merge(p, set, remove)
-		return
+		return set
 	}
 	who := int64(user.ID)
 	if user.fresh {
@@ -189,6 +191,7 @@ func (c *commit) mergeAllowed(i int, user *userRecord, p, set idbridge.Profile, 
 		}
 	}
 	merge(p, rest, remove)
+	return rest
 }
 
 // left returns what the bids of a decision leave a user of an attribute's values.
@@ -213,7 +216,7 @@ func (c *commit) setState(step *idbridge.Step, link *linkedRow, user *userRecord
 	if link.State == state {
 		return
 	}
-	c.w.change(step, user.ID, string(link.State), string(state))
+	c.w.change(c.lead.Run, step, user.ID, string(link.State), string(state))
 	link.State, link.Since = state, moment(c.t.now)
 	user.access = true
 	action := "user.suspend"
@@ -248,7 +251,6 @@ func (c *commit) sent(i int, step *idbridge.Step, link *linkedRow, user *userRec
 		return fmt.Errorf("step for %s: %w", step.ID, err)
 	}
 	c.w.sent = append(c.w.sent, sentRow{outcome: i, link: link, user: user, step: string(text)})
-	c.w.change(step, user.ID, "", "")
 	link.Sent = -1 // the number is given when all are counted; link.Version moves for it in any case
 	link.Digest = idbridge.Digest{}
 	return nil

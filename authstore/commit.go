@@ -10,32 +10,67 @@ import (
 
 // Commit makes the store steps of each decision, moves bases, writes links, conflicts, quarantine and audit, and records
 // directory steps as sent, all in one transaction. A decision whose precondition fails is left out alone and comes back
-// Stale. Errors: Locked (the epoch leads no more; nothing was done), Unknown (nobody can say), else nothing was done.
+// Stale; so is one that the database cannot keep, with a reason. Errors: Locked (the epoch leads no more; nothing was done),
+// Unknown (nobody can say), else nothing was done.
 func (s *Store) Commit(ctx context.Context, lead idbridge.Lead, decisions []idbridge.Decision) ([]idbridge.Outcome, error) {
-	if len(decisions) == 0 {
+	return s.carryOut(ctx, &batchWork{lead: lead, decisions: decisions})
+}
+
+// Rehearse does what Commit does, in a transaction that is undone: the same checks, statements and constraints, so that a
+// plan does not fail later on what could have been seen. Ids in the outcomes are what they would have been. Without an
+// epoch it needs no lead. Errors as of Commit.
+func (s *Store) Rehearse(ctx context.Context, lead idbridge.Lead, decisions []idbridge.Decision) ([]idbridge.Outcome, error) {
+	return s.carryOut(ctx, &batchWork{lead: lead, decisions: decisions, dry: true})
+}
+
+// batchWork is what one Commit was asked for.
+type batchWork struct {
+	lead      idbridge.Lead
+	decisions []idbridge.Decision
+	dry       bool // undone in the end
+	out       []idbridge.Outcome
+}
+
+func (s *Store) carryOut(ctx context.Context, w *batchWork) ([]idbridge.Outcome, error) {
+	if len(w.decisions) == 0 {
 		return nil, nil
 	}
-	var out []idbridge.Outcome
+	op := fmt.Sprintf("commit decisions of %q", w.lead.Directory)
 	var texts []texts
 	var first int64
-	trusting := onlyNew(decisions)
+	trusting := onlyNew(w.decisions)
 	if trusting {
 		var err error
-		if texts, first, err = s.prepare(ctx, decisions); err != nil {
-			return nil, fault(fmt.Sprintf("commit decisions of %q", lead.Directory), err)
+		if texts, first, err = s.prepare(ctx, w); err != nil {
+			return nil, fault(op, err)
 		}
 	}
-	err := s.tx(ctx, fmt.Sprintf("commit decisions of %q", lead.Directory), "store.commit", func(t *tx) error {
-		c := newCommit(t, lead, decisions)
+	err := s.transact(ctx, op, w.dry, func(t *tx) error {
+		c := newCommit(t, w.lead, w.decisions)
+		c.free = w.dry && w.lead.Epoch == 0
 		c.trusting, trusting = trusting, false // a second try looks first
 		c.texts, c.first, first = texts, first, 0
-		out = c.out
+		w.out = c.out
 		return c.do(ctx)
 	})
+	if poisonous(err) {
+		err = s.transact(ctx, op, w.dry, func(t *tx) error {
+			w.out = make([]idbridge.Outcome, len(w.decisions))
+			return (&parts{batchWork: w, t: t}).do(ctx)
+		})
+	}
 	if err != nil {
 		return nil, err
 	}
-	return out, nil
+	return w.out, nil
+}
+
+// transact runs f in a transaction of a commit, or of a rehearsal.
+func (s *Store) transact(ctx context.Context, op string, dry bool, f func(*tx) error) error {
+	if dry {
+		return s.rehearsal(ctx, op, f)
+	}
+	return s.tx(ctx, op, "store.commit", f)
 }
 
 // onlyNew tells that a batch makes users and does nothing else. Who decided it has just asked who holds their unique
@@ -59,22 +94,23 @@ type texts struct {
 // prepare does what can be done for a batch of new users before its transaction: while it does, another one writes. On
 // PostgreSQL their ids are taken here as well, since the counter's row would make batches wait for each other to their
 // end; a batch that fails leaves a gap in the ids.
-func (s *Store) prepare(ctx context.Context, decisions []idbridge.Decision) (out []texts, first int64, err error) {
-	out = make([]texts, len(decisions))
-	for i := range decisions {
-		d := &decisions[i]
+func (s *Store) prepare(ctx context.Context, w *batchWork) (out []texts, first int64, err error) {
+	n := len(w.decisions)
+	out = make([]texts, n)
+	for i := range w.decisions {
+		d := &w.decisions[i]
 		after := d.Steps[0].After
 		out[i] = texts{s.folded(after), profileText(after), profileText(d.Base)}
 	}
-	if !s.postgres {
+	if !s.postgres || w.dry {
 		return out, 0, nil
 	}
 	var last int64
-	err = s.write.QueryRowContext(ctx, `UPDATE counter SET value = value + $1 WHERE name = 'user' RETURNING value`, len(decisions)).Scan(&last)
+	err = s.write.QueryRowContext(ctx, `UPDATE counter SET value = value + $1 WHERE name = 'user' RETURNING value`, n).Scan(&last)
 	if err != nil {
 		return nil, 0, fmt.Errorf("reserve ids: %w", err)
 	}
-	return out, last - int64(len(decisions)) + 1, nil
+	return out, last - int64(n) + 1, nil
 }
 
 // commit is the work of one Commit: everything is read at once, changed in memory, and written table by table.
@@ -88,6 +124,7 @@ type commit struct {
 	links     map[string]*linkedRow
 	users     map[idbridge.UserID]*userRecord
 	claims    *bidding
+	free      bool // needs no lead: it is undone
 	trusting  bool // the values that the batch wants are taken for free
 	texts     []texts
 	first     int64 // the first of the ids reserved for the batch's users; 0: none are
@@ -121,8 +158,10 @@ func newCommit(t *tx, lead idbridge.Lead, decisions []idbridge.Decision) *commit
 
 // do is the order of a commit.
 func (c *commit) do(ctx context.Context) error {
-	if err := c.t.mayLead(ctx, c.lead.Epoch); err != nil {
-		return err
+	if !c.free {
+		if err := c.t.mayLead(ctx, c.lead.Epoch); err != nil {
+			return err
+		}
 	}
 	if err := c.t.shareAccess(ctx); err != nil {
 		return err
@@ -359,6 +398,7 @@ func (c *commit) number(ctx context.Context) error {
 			return err
 		}
 	}
+	c.w.made = span{next, next + int64(n) - 1}
 	for i := range c.decisions {
 		if !c.refused[i] && creates(&c.decisions[i]) {
 			c.out[i].User = idbridge.UserID(next)

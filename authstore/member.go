@@ -49,7 +49,9 @@ func (c *commit) applyGroup(d *idbridge.Decision) error {
 		if link := c.links[step.ID.ID]; link != nil {
 			user = c.users[link.User]
 		}
-		c.w.changeGroup(step, user, group)
+		if err := c.w.changeGroup(step, user, group); err != nil {
+			return err
+		}
 		if user == nil {
 			continue
 		}

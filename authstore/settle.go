@@ -3,6 +3,7 @@ package authstore
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"fmt"
 
 	"github.com/idbridge/idbridge"
@@ -24,6 +25,8 @@ func (s *Store) Settle(ctx context.Context, lead idbridge.Lead, settlements []id
 
 // openStep is what the store knows about a sent step.
 type openStep struct {
+	idbridge.Step
+	run      idbridge.RunID
 	link     string
 	revision int64
 	open     bool
@@ -63,12 +66,15 @@ func (t *tx) settle(ctx context.Context, lead idbridge.Lead, settlements []idbri
 // openSteps reads the sent rows of a batch of settlements.
 func (t *tx) openSteps(ctx context.Context, ids []idbridge.SentID) (map[idbridge.SentID]openStep, error) {
 	out := make(map[idbridge.SentID]openStep, len(ids))
-	rows, err := t.QueryContext(ctx, `SELECT id, link, revision, state FROM sent WHERE `+t.s.among("id", 1), numbers(t.s, ids))
+	rows, err := t.QueryContext(ctx, `SELECT id, run, link, revision, state, step FROM sent WHERE `+t.s.among("id", 1), numbers(t.s, ids))
 	_, err = collect(rows, err, func(r *sql.Rows) (struct{}, error) {
 		var id idbridge.SentID
 		var one openStep
-		var state string
-		err := r.Scan(&id, &one.link, &one.revision, &state)
+		var state, step string
+		err := r.Scan(&id, &one.run, &one.link, &one.revision, &state, &step)
+		if err == nil {
+			err = json.Unmarshal([]byte(step), &one.Step) //nolint:musttag // written by this package
+		}
 		one.link = unpack(one.link)
 		one.open = state == "sent" || state == string(idbridge.SentInDoubt)
 		out[id] = one
@@ -108,6 +114,7 @@ func (c *commit) settleOne(one *idbridge.Settlement, steps map[idbridge.SentID]o
 	case idbridge.SentSettled:
 		ended.add(int64(one.Sent), string(idbridge.SentSettled), c.t.now)
 		link.Sent = 0
+		c.w.change(step.run, &step.Step, user.ID, "", "")
 		if len(one.Base) > 0 {
 			link.Base = link.Base.Clone()
 			merge(link.Base, one.Base, false)

@@ -16,15 +16,15 @@ func (s *Store) Source(ctx context.Context, directory string) (idbridge.Source, 
 
 func readSource(ctx context.Context, q queryer, directory string) (idbridge.Source, error) {
 	var out idbridge.Source
-	var cursor, server, canary, holders string
+	var cursor, server, canary, holders, alarm string
 	var complete, start int64
-	found, err := one(q.QueryRowContext(ctx, `SELECT cursor_text, server, scope, complete, runs, records, held, holders, last_start, canary
-		FROM source WHERE directory = $1`, directory),
-		&cursor, &server, &out.Scope, &complete, &out.Runs, &out.Records, &out.Held, &holders, &start, &canary)
+	found, err := one(q.QueryRowContext(ctx, `SELECT cursor_text, server, scope, complete, runs, records, held, holders, last_start, canary,
+		alarm FROM source WHERE directory = $1`, directory),
+		&cursor, &server, &out.Scope, &complete, &out.Runs, &out.Records, &out.Held, &holders, &start, &canary, &alarm)
 	if err != nil || !found {
 		return idbridge.Source{}, err
 	}
-	out.Cursor, out.Server, out.Canary = idbridge.Cursor(unpack(cursor)), unpack(server), unpack(canary)
+	out.Cursor, out.Server, out.Canary, out.Alarm = idbridge.Cursor(unpack(cursor)), unpack(server), unpack(canary), alarm
 	out.Complete, out.LastStart = moment(complete), moment(start)
 	if err := json.Unmarshal([]byte(holders), &out.Holders); err != nil {
 		return out, fmt.Errorf("holders: %w", err)
@@ -32,6 +32,40 @@ func readSource(ctx context.Context, q queryer, directory string) (idbridge.Sour
 	return out, nil
 }
 
+// Alarm keeps what the last run of a directory complains about, "" for nothing, and tells whether it is another thing than
+// before. It is beside what EndRun writes, which leaves it as it is.
+func (s *Store) Alarm(ctx context.Context, directory, text string) (changed bool, err error) {
+	op := fmt.Sprintf("keep alarm of %q", directory)
+	text = prose(text)
+	src, err := readSource(ctx, s.read, directory)
+	if err != nil || src.Alarm == text {
+		return false, fault(op, err)
+	}
+	err = s.tx(ctx, op, "", func(t *tx) error {
+		src, err := readSource(ctx, t, directory)
+		if err != nil {
+			return err
+		}
+		if changed = src.Alarm != text; !changed {
+			return nil
+		}
+		result, err := t.ExecContext(ctx, `UPDATE source SET alarm = $2 WHERE directory = $1`, directory, text)
+		if err != nil {
+			return err
+		}
+		if n, err := result.RowsAffected(); err != nil || n > 0 {
+			return err
+		}
+		if err := t.putSource(ctx, directory, &src); err != nil { // before the first run that left one
+			return err
+		}
+		_, err = t.ExecContext(ctx, `UPDATE source SET alarm = $2 WHERE directory = $1`, directory, text)
+		return err
+	})
+	return changed && err == nil, err
+}
+
+// putSource writes all but the alarm.
 func (t *tx) putSource(ctx context.Context, directory string, src *idbridge.Source) error {
 	holders, err := json.Marshal(src.Holders) // maps marshal with sorted keys
 	if err != nil {

@@ -47,8 +47,31 @@ type touched struct {
 // tx runs f in a write transaction, again when it lost a race; so f has no effect outside. Before it returns, the cache
 // has forgotten what f touched. Error: Unknown when nobody can say whether the commit happened.
 func (s *Store) tx(ctx context.Context, op, point string, f func(*tx) error) error {
+	return s.repeat(ctx, op, func() error { return s.once(ctx, point, f) })
+}
+
+// rehearsal runs f as tx does, up to the moment before the commit, and undoes it. Nothing is seen by anyone, and nothing is
+// forgotten by the cache.
+func (s *Store) rehearsal(ctx context.Context, op string, f func(*tx) error) error {
+	return s.repeat(ctx, op, func() error {
+		raw, err := s.write.BeginTxx(context.WithoutCancel(ctx), nil)
+		if err != nil {
+			return fmt.Errorf("begin: %w", err)
+		}
+		defer raw.Rollback() //nolint:errcheck // what was written is not wanted
+		t := &tx{Tx: raw, s: s, now: micros(s.now())}
+		if err := f(t); err != nil {
+			return err
+		}
+		_, err = t.finish(ctx)
+		return err
+	})
+}
+
+// repeat runs a transaction again as long as it loses races.
+func (s *Store) repeat(ctx context.Context, op string, once func() error) error {
 	for try := 1; ; try++ {
-		err := s.once(ctx, point, f)
+		err := once()
 		if err == nil || !again(err) || try == txTries {
 			return fault(op, err)
 		}

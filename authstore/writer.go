@@ -21,6 +21,9 @@ type writer struct {
 	groupsNew, groups, groupsGone *batch
 	grants                        map[grantRow]grantMove
 	gives                         map[idbridge.ExternalID][]idbridge.Grant // what the groups of this commit give
+	lastGrants                    []idbridge.Grant
+	lastGrantsText                string
+	made                          span // ids of the users made
 }
 
 // sentRow is a directory step that waits for its number.
@@ -36,7 +39,7 @@ func newWriter(t *tx, lead idbridge.Lead) *writer {
 	return &writer{
 		t: t, lead: lead, ward: ward{directory: lead.Directory},
 		changes: newBatch(insertRows, "run_change", "id:n",
-			"run:n directory link user_id:n side verb group_id state_before state_after before after at:n"),
+			"run:n directory link user_id:n side verb group_id state_before state_after before after grants author why at:n"),
 		joins:      newBatch(addRows, "membership", "directory group_id member", ""),
 		leaves:     newBatch(deleteRows, "membership", "directory group_id member", ""),
 		groupsNew:  newBatch(addRows, "directory_group", "directory id", group),
@@ -47,18 +50,23 @@ func newWriter(t *tx, lead idbridge.Lead) *writer {
 }
 
 // change keeps one step in the run's change set; its number is given when all are counted.
-func (w *writer) change(step *idbridge.Step, id idbridge.UserID, before, after string) {
-	w.changes.add(int64(0), int64(w.lead.Run), step.ID.Directory, pack(step.ID.ID), int64(id), string(step.Side), string(step.Verb), "",
-		before, after, profileText(step.Before), profileText(step.After), w.t.now)
+func (w *writer) change(run idbridge.RunID, step *idbridge.Step, id idbridge.UserID, before, after string) {
+	w.changes.add(int64(0), int64(run), step.ID.Directory, pack(step.ID.ID), int64(id), string(step.Side), string(step.Verb), "",
+		before, after, profileText(step.Before), profileText(step.After), "", prose(step.Author), prose(step.Why), w.t.now)
 }
 
-func (w *writer) changeGroup(step *idbridge.Step, user *userRecord, group idbridge.ExternalID) {
+func (w *writer) changeGroup(step *idbridge.Step, user *userRecord, group idbridge.ExternalID) error {
+	grants, err := w.grantsText(step.Grants)
+	if err != nil {
+		return err
+	}
 	var id idbridge.UserID
 	if user != nil {
 		id = user.ID
 	}
 	w.changes.add(int64(0), int64(w.lead.Run), step.ID.Directory, pack(step.ID.ID), int64(id), string(step.Side), string(step.Verb),
-		pack(group.ID), "", "", "{}", "{}", w.t.now)
+		pack(group.ID), "", "", "{}", "{}", grants, "", prose(step.Why), w.t.now)
+	return nil
 }
 
 // write writes everything, table by table.
@@ -77,6 +85,9 @@ func (c *commit) write(ctx context.Context) error {
 		}
 	}
 	if err := c.writeUsers(ctx); err != nil {
+		return err
+	}
+	if err := c.writeMade(ctx); err != nil {
 		return err
 	}
 	if err := c.writeLinks(ctx); err != nil {
@@ -98,6 +109,16 @@ func (c *commit) write(ctx context.Context) error {
 		return fmt.Errorf("conflicts: %w", err)
 	}
 	return w.ward.write(ctx, c.t)
+}
+
+// writeMade keeps which users the run made, as one range.
+func (c *commit) writeMade(ctx context.Context) error {
+	if c.w.made.first == 0 {
+		return nil
+	}
+	rows := newBatch(insertRows, "run_created", "first:n", "last:n run:n")
+	rows.add(c.w.made.first, c.w.made.last, int64(c.lead.Run))
+	return c.t.flush(ctx, rows)
 }
 
 // numberSent gives the sent steps their numbers and writes them.

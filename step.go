@@ -94,6 +94,7 @@ type Decision struct {
 	Listed    bool         `json:"listed,omitempty"`   // Withheld and Unusable are what the store's quarantine rows say already
 	Tied      []ExternalID `json:"tied,omitempty"`     // records whose decision lets a unique value go that this one takes: same batch
 	Keys      int          `json:"keys,omitempty"`     // keys that are refused once this is committed
+	Rival     ExternalID   `json:"rival,omitzero"`     // of a new record: the other record whose user has its login or e-mail; a pair for a person to review
 	Back      bool         `json:"back,omitempty"`     // the record shows an older state than it showed before: never done without approval
 	Admin     bool         `json:"admin,omitempty"`    // his user may administer, and loses or regains access by this decision
 	Seen      Observation  `json:"seen"`

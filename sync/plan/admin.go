@@ -112,6 +112,36 @@ func (a *admins) balance(p *Policy, facts *Facts) (lost []string, gained int) {
 	return lost, gained
 }
 
+// hit names the administrators who lose access, sorted. What they lose by leaving a group is in balance.
+func (a *admins) hit() []string {
+	var out []string
+	for i := range a.lost {
+		out = append(out, a.lost[i].name)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// fresh names those who become administrators by joining a group, sorted. Who is one already does not count; who is not
+// known does.
+func (a *admins) fresh(facts *Facts) []string {
+	var out []string
+	for _, id := range a.records() {
+		if m := a.moves[id]; m.given == 0 || m.taken > 0 {
+			continue
+		}
+		s := subject(facts, id)
+		switch {
+		case s == nil || s.User == nil:
+			out = append(out, id.ID)
+		case s.Admins == 0 && !s.Privileged:
+			out = append(out, cmp.Or(s.User.UserName(), id.ID))
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
 // records returns whose ADMIN grants move, sorted.
 func (a *admins) records() []idbridge.ExternalID {
 	return slices.SortedFunc(maps.Keys(a.moves), func(x, y idbridge.ExternalID) int { return cmp.Compare(x.ID, y.ID) })

@@ -54,6 +54,16 @@ type Limits struct {
 	MembersShare          float64 // 0.20
 	Writes                int     // floor 100
 	WritesShare           float64 // 0.01
+	Grants                int     // floor 100: roles that groups give, after the first import
+	GrantsShare           float64 // 0.20
+	Admins                int     // floor 3: people who become administrators
+	AdminsShare           float64 // 0
+	Keys                  int     // floor 10: keys that are refused because their owners lose access
+	KeysShare             float64 // 0.05 of the keys that work
+	IDs                   int     // floor 5: new records with the login or e-mail of somebody who has another record
+	IDsShare              float64 // 0.03
+	Back                  int     // floor 2: records that show an older state than before
+	BackShare             float64 // 0.01
 }
 
 // DefaultLimits are on unless the config says otherwise.
@@ -64,6 +74,11 @@ func DefaultLimits() Limits {
 		Creations: 100, CreationsShare: 0.20,
 		Members: 10, MembersShare: 0.20,
 		Writes: 100, WritesShare: 0.01,
+		Grants: 100, GrantsShare: 0.20,
+		Admins: 3,
+		Keys:   10, KeysShare: 0.05,
+		IDs: 5, IDsShare: 0.03,
+		Back: 2, BackShare: 0.01,
 	}
 }
 
@@ -77,6 +92,7 @@ type Policy struct {
 	ConfirmAfter time.Duration               // least time between the two sightings of absence
 	PurgeAfter   time.Duration               // grace between suspension and purge; 0: never
 	Limits       Limits
+	Overrides    []idbridge.Override // exceptions from guards; one that is over counts no more
 	Roles        []idbridge.RoleRule // rules of this directory
 	Precedence   map[idbridge.Attribute][]string
 	Access       Access

@@ -17,6 +17,9 @@ type Facts struct {
 	Known      string              // config hash that the store has; "" before the first run
 	Pushed     bool                // a push: no percentages; scope and the last-admin rule stay
 	Admins     []idbridge.Subject  // what the store knows about Tally.AdminRecords; without it the guard errs to the safe side
+	Restored   time.Time           // Source.Restored: when the store was found to be an older copy; zero when it is not
+
+	now time.Time // of Tally.Plan
 }
 
 // Tally adds up what a whole run would do, in memory that does not grow with the number of decisions, apart from groups
@@ -33,15 +36,13 @@ type Tally struct {
 	changed  int    // linked records whose user would change
 	writes   int    // directory steps that no signed-in person asked for
 	effects  int    // steps and conflicts: what a person would want to look at
+	back     int    // records that show an older state than before
+	rivals   int    // new records with the login or e-mail of somebody who has another one
+	given    int    // roles that groups give
 
 	groups map[string]*moved
 	admins admins
 }
-
-// removals are the ways in which a plan takes people's access, or the people.
-type removals struct{ absent, inactive, purged int }
-
-func (r *removals) all() int { return r.absent + r.inactive + r.purged }
 
 // moved is what happens to the members of one group.
 type moved struct {
@@ -76,6 +77,13 @@ func (t *Tally) Add(d *idbridge.Decision) {
 	t.situate(d)
 	t.counts.Conflicts += len(d.Conflicts)
 	t.counts.Withheld += len(d.Withheld)
+	t.counts.Silenced += d.Keys
+	if d.Back {
+		t.back++
+	}
+	if d.Rival != (idbridge.ExternalID{}) {
+		t.rivals++
+	}
 	if d.Proof != nil && d.Proof.Feed != Tombstone && len(d.Steps) > 0 {
 		t.absences++
 		if doubt := Doubt(d.Proof); doubt != "" && t.doubt == "" {
@@ -179,7 +187,12 @@ func (t *Tally) addGroup(d *idbridge.Decision) {
 		switch s.Verb {
 		case idbridge.Join:
 			t.counts.Granted += len(s.Grants)
-			if i > 0 && d.Steps[i-1].Verb == idbridge.Leave && d.Steps[i-1].ID == s.ID || s.Why != "" {
+			again := i > 0 && d.Steps[i-1].ID == s.ID
+			if !again {
+				t.given += len(s.Grants)
+				t.counts.Admins += adminGrants(s)
+			}
+			if again || s.Why != "" {
 				break
 			}
 			t.counts.Joined++
@@ -200,6 +213,16 @@ func (t *Tally) addGroup(d *idbridge.Decision) {
 	}
 }
 
+// adminGrants counts the grants of the global role ADMIN in a step.
+func adminGrants(s *idbridge.Step) (n int) {
+	for i := range s.Grants {
+		if s.Grants[i].Role == idbridge.Admin && s.Grants[i].Application == "" {
+			n++
+		}
+	}
+	return n
+}
+
 func isGroup(d *idbridge.Decision) bool {
 	return d.Group != nil || len(d.Steps) > 0 && (d.Steps[0].Verb == idbridge.Join || d.Steps[0].Verb == idbridge.Leave)
 }
@@ -213,6 +236,7 @@ func (t *Tally) AdminRecords() []idbridge.ExternalID {
 // Plan closes the sums into a plan's header: counts, hash, and the verdict of each guard. The hash is the same for the
 // same decisions in any order and at any time.
 func (t *Tally) Plan(run idbridge.RunID, facts Facts, now time.Time) idbridge.Plan {
+	facts.now = now
 	p := idbridge.Plan{
 		Hash: t.sum.hex(t.p.Directory, t.decisions), Run: run, Directory: t.p.Directory, State: idbridge.PlanReady,
 		Counts: t.counts, Verdicts: t.verdicts(&facts), Proof: facts.Proof, Decisions: t.decisions, Created: now,

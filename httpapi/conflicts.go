@@ -88,8 +88,13 @@ func (s *Server) listConflicts(ctx context.Context, _ *credential.Caller, in *co
 	return out, nil
 }
 
+// ConflictPath names a conflict.
+type ConflictPath struct {
+	ID idbridge.ConflictID `path:"id" minimum:"1" maximum:"9007199254740991"`
+}
+
 type resolveInput struct {
-	ID   idbridge.ConflictID `path:"id" minimum:"1" maximum:"9007199254740991"`
+	ConflictPath
 	Body struct {
 		Keep   string    `json:"keep,omitempty" enum:"store,directory" doc:"Whose value both sides shall have."`
 		Values *[]string `json:"values,omitempty" maxItems:"100" doc:"Or these, instead of keep; none clears the attribute."`
@@ -98,15 +103,21 @@ type resolveInput struct {
 
 type conflictOutput struct{ Body conflictView }
 
+func (s *Server) readConflict(ctx context.Context, _ *credential.Caller, in *ConflictPath) (*conflictOutput, error) {
+	c, err := s.config.Store.Conflict(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &conflictOutput{viewConflict(&c)}, nil
+}
+
 // resolveConflict takes a person's decision, and waits a little for its way to the directory.
 func (s *Server) resolveConflict(ctx context.Context, who *credential.Caller, in *resolveInput) (*conflictOutput, error) {
-	if (in.Body.Keep == "") == (in.Body.Values == nil) {
-		return nil, problem.New(problem.Invalid, "").At("body", "expected either keep or values")
+	r, err := resolution(in.Body.Keep, in.Body.Values, by(who))
+	if err != nil {
+		return nil, err
 	}
-	r := idbridge.Resolution{Conflict: in.ID, Winner: idbridge.Winner(in.Body.Keep), By: by(who)}
-	if in.Body.Values != nil {
-		r.Winner, r.Value = idbridge.ValueWinner, *in.Body.Values
-	}
+	r.Conflict = in.ID
 	c, err := s.config.Store.ResolveConflict(ctx, r)
 	if err != nil {
 		return nil, err
@@ -115,7 +126,27 @@ func (s *Server) resolveConflict(ctx context.Context, who *credential.Caller, in
 	return &conflictOutput{viewConflict(&c)}, nil
 }
 
+// resolution reads a decision: one side's value, or another. Error: 422 unless it is exactly one of the two.
+func resolution(keep string, values *[]string, author string) (idbridge.Resolution, error) {
+	r := idbridge.Resolution{Winner: idbridge.Winner(keep), By: author}
+	if (keep == "") == (values == nil) {
+		return r, problem.New(problem.Invalid, "").At("body", "expected either keep or values")
+	}
+	if values != nil {
+		r.Winner, r.Value = idbridge.ValueWinner, *values
+	}
+	return r, nil
+}
+
 func (s *Server) conflictRoutes() {
+	register(s, operation{
+		method: http.MethodGet, path: "/conflicts/{id}", id: "read-conflict", summary: "One conflict: base and both values, winner, who and when", tag: "runs",
+		need: []Permission{SyncApprove}, errors: []int{http.StatusNotFound},
+	}, s.readConflict)
+	register(s, operation{
+		method: http.MethodPost, path: "/conflicts/resolve", id: "resolve-conflicts", tag: "runs", need: []Permission{SyncApprove},
+		summary: "Decide all open conflicts of an attribute in the same way, up to 500 in one request",
+	}, s.resolveConflicts)
 	register(s, operation{
 		method: http.MethodPost, path: "/conflicts/{id}/resolve", id: "resolve-conflict",
 		summary: "Decide a conflict: one side's value, or another", tag: "runs", need: []Permission{SyncApprove},

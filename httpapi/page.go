@@ -62,5 +62,10 @@ func (s *Server) link(path, cursor string, limit int, more url.Values) string {
 			q[name] = values
 		}
 	}
+	return s.linkNext(path, q)
+}
+
+// linkNext returns the Link header to the next page of path.
+func (s *Server) linkNext(path string, q url.Values) string {
 	return "<" + strings.TrimSuffix(s.config.PublicURL, "/") + base + path + "?" + q.Encode() + `>; rel="next"`
 }

@@ -22,6 +22,7 @@ type operation struct {
 	need         []Permission // any one of them; none: any signed-in user
 	body         *huma.RequestBody
 	errors       []int // beyond those that every route has
+	accepted     bool  // may also answer 202, with the same body, when the work goes on
 }
 
 // exchangeKey carries the exchange through huma, which hands handlers a context and nothing else. register takes it out
@@ -60,6 +61,12 @@ func register[I, O any](s *Server, op operation, f func(ctx context.Context, who
 		x.cause = p.Cause
 		return nil, &p
 	})
+	if op.accepted {
+		item := s.api.OpenAPI().Paths[base+op.path]
+		goesOn := *item.Post.Responses["200"]
+		goesOn.Description = "Accepted: the work goes on"
+		item.Post.Responses["202"] = &goesOn
+	}
 }
 
 func security() []map[string][]string {

@@ -4,12 +4,10 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"strconv"
 	"time"
 
 	"github.com/idbridge/idbridge"
 	"github.com/idbridge/idbridge/httpapi/credential"
-	"github.com/idbridge/idbridge/httpapi/problem"
 )
 
 // runView is one pass over one directory.
@@ -85,77 +83,6 @@ func (s *Server) readRun(ctx context.Context, _ *credential.Caller, in *runInput
 	return &runOutput{viewRun(&r)}, nil
 }
 
-type syncInput struct {
-	Directory string `path:"directory" maxLength:"128"`
-	Body      *struct {
-		Kind idbridge.RunKind `json:"kind,omitempty" enum:"full,changes,plan" doc:"Default full. plan shows what a run would do and does nothing."`
-	}
-}
-
-type syncOutput struct {
-	Location string `header:"Location"`
-	Body     struct {
-		Run       idbridge.RunID `json:"run,omitempty" doc:"Absent when the run has no number yet."`
-		Directory string         `json:"directory"`
-	}
-}
-
-// startRun starts a run and does not wait for it.
-func (s *Server) startRun(ctx context.Context, who *credential.Caller, in *syncInput) (*syncOutput, error) {
-	if s.policies[in.Directory] == nil {
-		return nil, problem.New(problem.NotFound, "There is no such directory.")
-	}
-	if s.config.Runner == nil {
-		return nil, problem.New(problem.Unavailable, "")
-	}
-	kind := idbridge.FullRun
-	if in.Body != nil && in.Body.Kind != "" {
-		kind = in.Body.Kind
-	}
-	id, err := s.config.Runner.Start(ctx, in.Directory, kind, by(who))
-	if err != nil {
-		return nil, err
-	}
-	out := &syncOutput{}
-	out.Body.Run, out.Body.Directory = id, in.Directory
-	if id != 0 {
-		out.Location = base + "/runs/" + strconv.FormatInt(int64(id), 10)
-	}
-	return out, nil
-}
-
-// directoryView is a directory and what waits in it.
-type directoryView struct {
-	Name         string                `json:"name"`
-	Writable     bool                  `json:"writable" doc:"Takes edits from the store."`
-	Login        bool                  `json:"login" doc:"Checks passwords."`
-	Records      int                   `json:"records" doc:"In the last complete listing."`
-	LastComplete *time.Time            `json:"lastCompleteAt"`
-	Waiting      idbridge.StatusCounts `json:"waiting"`
-}
-
-type directoriesOutput struct {
-	Body struct {
-		Items []directoryView `json:"items"`
-	}
-}
-
-func (s *Server) listDirectories(ctx context.Context, _ *credential.Caller, _ *empty) (*directoriesOutput, error) {
-	out := &directoriesOutput{}
-	out.Body.Items = make([]directoryView, 0, len(s.config.Directories))
-	for i := range s.config.Directories {
-		d := &s.config.Directories[i]
-		source, _, counts, err := s.config.Store.Status(ctx, d.Name)
-		if err != nil && idbridge.KindOf(err) != idbridge.NotFound {
-			return nil, err
-		}
-		out.Body.Items = append(out.Body.Items, directoryView{
-			Name: d.Name, Writable: d.Policy.Writable, Login: d.Login != nil, Records: source.Records, LastComplete: moment(source.Complete), Waiting: counts,
-		})
-	}
-	return out, nil
-}
-
 func (s *Server) runRoutes() {
 	const tag = "runs"
 	read := []Permission{SyncApprove, SyncRun}
@@ -163,11 +90,4 @@ func (s *Server) runRoutes() {
 	register(s, operation{
 		method: http.MethodGet, path: "/runs/{id}", id: "read-run", summary: "One run", tag: tag, need: read, errors: []int{http.StatusNotFound},
 	}, s.readRun)
-	register(s, operation{
-		method: http.MethodGet, path: "/directories", id: "list-directories", summary: "Directories, and what waits in each", tag: tag, need: read,
-	}, s.listDirectories)
-	register(s, operation{
-		method: http.MethodPost, path: "/directories/{directory}/sync", id: "start-run", summary: "Start a run; does not wait for its end", tag: tag,
-		need: []Permission{SyncRun}, status: http.StatusAccepted, errors: []int{http.StatusNotFound, http.StatusConflict},
-	}, s.startRun)
 }

@@ -37,6 +37,7 @@ type Server struct {
 	document  document
 	measures  *measures
 	audited   *rate.Limiter // audit rows of failed sign-ins
+	explained *rate.Limiter // explanations
 	random    io.Reader     // keys are drawn from it
 	exchanges sync.Pool
 	buffers   sync.Pool
@@ -63,7 +64,7 @@ func New(c Config) (*Server, error) {
 	c.withDefaults()
 	s := &Server{
 		config: c, roles: rolesOf(c.Permissions), mux: &router{ServeMux: http.NewServeMux()}, hot: map[string]hotHandler{},
-		audited: rate.NewLimiter(auditedPerSecond, auditedPerSecond), random: rand.Reader,
+		audited: rate.NewLimiter(auditedPerSecond, auditedPerSecond), explained: newExplainLimit(), random: rand.Reader,
 	}
 	s.policies = map[string]*plan.Policy{}
 	for i := range c.Directories {

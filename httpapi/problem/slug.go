@@ -34,6 +34,7 @@ const (
 	RateLimited            Slug = "rate-limited"
 	Timeout                Slug = "timeout"
 	Unavailable            Slug = "unavailable"
+	NotServed              Slug = "not-served"
 	Internal               Slug = "internal"
 )
 
@@ -97,6 +98,8 @@ func rare(s Slug) kind {
 		return kind{http.StatusTooManyRequests, "Too many failures", "Wait as long as Retry-After says."}
 	case Timeout:
 		return kind{http.StatusRequestTimeout, "Request timeout", "The body did not arrive in time."}
+	case NotServed:
+		return kind{http.StatusServiceUnavailable, "Not served here", "This process does not do this; ask a daemon started with `idbridge serve`, or use the command line."}
 	case Unavailable:
 		return kind{http.StatusServiceUnavailable, "Unavailable", "This cannot be answered now; try again later."}
 	default:

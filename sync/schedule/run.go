@@ -2,6 +2,7 @@ package schedule
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"time"
@@ -18,10 +19,17 @@ const (
 	wasLocked          // another has the directory; it did not begin
 	wasStopped         // the daemon stops
 	wentWrong
+	wasRefused // the directory does not let us in
 )
 
+// ending is an outcome with its reason.
+type ending struct {
+	how outcome
+	why string
+}
+
 // do makes one run, with a limit in time, and logs how it failed. A panic is a failure like any other: the schedule lives.
-func (s *Scheduler) do(ctx context.Context, job Job, limit time.Duration) outcome {
+func (s *Scheduler) do(ctx context.Context, job Job, limit time.Duration) ending {
 	cause := &idbridge.Error{
 		Kind: idbridge.Unavailable, Msg: fmt.Sprintf("the run took longer than %s and was cancelled", limit),
 		Hint: "is the server slow, or the limit too short for this directory?",
@@ -31,7 +39,11 @@ func (s *Scheduler) do(ctx context.Context, job Job, limit time.Duration) outcom
 	done := make(chan error, 1)
 	go func() { done <- s.guarded(limited, job) }()
 	err := s.await(limited, job, done)
-	if err != nil && ctx.Err() == nil && limited.Err() != nil {
+	switch {
+	case ctx.Err() != nil || limited.Err() == nil:
+	case err == nil:
+		err = context.Cause(limited) // a run that keeps silent about its cancellation did not do its work either
+	default:
 		err = fmt.Errorf("%w: %w", context.Cause(limited), err)
 	}
 	return s.report(ctx, job, err)
@@ -57,6 +69,8 @@ func (s *Scheduler) await(limited context.Context, job Job, done <-chan error) e
 	}
 }
 
+func asError(err error, e **idbridge.Error) bool { return errors.As(err, e) }
+
 // guarded turns a panic into an error.
 func (s *Scheduler) guarded(ctx context.Context, job Job) (err error) {
 	defer func() {
@@ -68,29 +82,32 @@ func (s *Scheduler) guarded(ctx context.Context, job Job) (err error) {
 }
 
 // report classifies and logs.
-func (s *Scheduler) report(ctx context.Context, job Job, err error) outcome {
+func (s *Scheduler) report(ctx context.Context, job Job, err error) ending {
 	log := s.Log.With("directory", job.Directory, "kind", string(job.Kind), "author", job.Author)
 	if !job.Slot.IsZero() {
 		log = log.With("slot", job.Slot.Format(time.RFC3339))
 	}
 	switch {
 	case err == nil:
-		return wentWell
+		return ending{how: wentWell}
 	case ctx.Err() != nil:
 		log.Info("run stopped with the daemon")
-		return wasStopped
+		return ending{how: wasStopped}
 	}
 	switch idbridge.KindOf(err) {
 	case idbridge.Exists:
 		log.Debug("slot ran already")
-		return wasDone
+		return ending{how: wasDone}
 	case idbridge.Held:
-		return wentWell
+		return ending{how: wentWell}
 	case idbridge.Locked:
 		log.Info("directory is busy elsewhere", "error", err.Error())
-		return wasLocked
+		return ending{how: wasLocked}
 	default:
 		log.Error("run failed", "error", err.Error(), "hint", idbridge.HintOf(err))
-		return wentWrong
 	}
+	if idbridge.KindOf(err) == idbridge.Unauthentic {
+		return ending{wasRefused, whyOf(err)}
+	}
+	return ending{wentWrong, whyOf(err)}
 }

@@ -52,6 +52,10 @@ type desk struct {
 	limit time.Duration
 	busy  bool
 	wake  chan struct{} // holds one token
+
+	listing    Spec // that Interval is about
+	interval   time.Duration
+	intervalAt time.Time // when it was found
 }
 
 // open lays the desks, at the first call of any method.
@@ -74,6 +78,9 @@ func (s *Scheduler) open() {
 			d := &desk{table: newTimetable(t, s.now()), limit: t.Limit, wake: make(chan struct{}, 1)}
 			if d.limit <= 0 {
 				d.limit = s.Limit
+			}
+			if d.listing = t.Full; d.listing.IsZero() {
+				d.listing = t.Changes
 			}
 			s.desks[t.Directory] = d
 		}
@@ -125,11 +132,7 @@ func (s *Scheduler) loop(ctx context.Context, d *desk) {
 		d.busy = ok
 		d.mu.Unlock()
 		if ok {
-			how := s.do(ctx, job, d.limit)
-			d.mu.Lock()
-			d.busy = false
-			d.table.ended(job, how, s.now())
-			d.mu.Unlock()
+			s.note(d, job, s.do(ctx, job, d.limit))
 			continue
 		}
 		timer := time.NewTimer(wait)
@@ -139,6 +142,23 @@ func (s *Scheduler) loop(ctx context.Context, d *desk) {
 		case <-timer.C:
 		}
 		timer.Stop()
+	}
+}
+
+// note writes down how a job ended, and tells when the schedule slows down and when it is back.
+func (s *Scheduler) note(d *desk, job Job, end ending) {
+	jitter := rand.Float64() //nolint:gosec // spreading load, nothing to guess
+	d.mu.Lock()
+	before := d.table.slowed
+	d.busy = false
+	d.table.ended(job, end, s.now(), jitter)
+	after := d.table.slowed
+	d.mu.Unlock()
+	switch slow := !after.Next.IsZero(); {
+	case slow && (before.Next.IsZero() || before.Why != after.Why):
+		s.Log.Warn("schedule slowed down", "directory", job.Directory, "failures", after.Failures, "next", after.Next.Format(time.RFC3339), "why", after.Why)
+	case !slow && !before.Next.IsZero():
+		s.Log.Info("schedule is back to normal", "directory", job.Directory, "failures", before.Failures)
 	}
 }
 

@@ -174,7 +174,8 @@ func TestOverlap(t *testing.T) {
 	})
 }
 
-// TestFailure panics and fails: the schedule lives, slows down to half an hour, and is back at once after a success.
+// TestFailure panics and fails: the schedule lives, slows down to eight times its usual distance, tells so once, and is
+// back at once after a success.
 func TestFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := open(t, "2027-06-01T09:59:30Z", corp(t, "", "* * * * *", "UTC"))
@@ -191,15 +192,18 @@ func TestFailure(t *testing.T) {
 		w.run(t)
 		time.Sleep(24 * time.Hour)
 		synctest.Wait()
-		var gaps []time.Duration
-		for i := range w.runs.when[1:] {
-			gaps = append(gaps, w.runs.when[i+1].Sub(w.runs.when[i]).Round(time.Minute))
-		}
-		want := []time.Duration{1, 1, 2, 4, 8, 16, 30, 30}
-		for i, minutes := range want {
-			if gaps[i] != minutes*time.Minute {
-				t.Fatalf("pauses %v, want %v minutes", gaps[:len(want)], want)
+		for i, minutes := range []time.Duration{1, 2, 4, 8, 8, 8, 8} {
+			gap, least := w.runs.when[i+1].Sub(w.runs.when[i]), minutes*time.Minute
+			if gap < least || gap > least+least/5+30*time.Second {
+				t.Fatalf("pause %d is %v, want %v and a fifth at most", i, gap, least)
 			}
+		}
+		slow, is := w.Slowed("corp")
+		if n := len(w.runs.jobs()); !is || slow.Failures != n || slow.Why != "no answer" || !slow.Since.Equal(w.runs.when[0]) || !slow.Next.After(w.now()) {
+			t.Errorf("%v %+v after %d runs", is, slow, n)
+		}
+		if n := strings.Count(w.log.String(), "slowed down"); n != 2 { // by the panic, and when the reason changed
+			t.Errorf("told %d times that it is slow", n)
 		}
 		if log := w.log.String(); !strings.Contains(log, "a mistake") || !strings.Contains(log, "scheduler_test.go") || !strings.Contains(log, `hint="is it up?"`) {
 			t.Errorf("log:\n%.600s", log)
@@ -211,6 +215,9 @@ func TestFailure(t *testing.T) {
 		if n := len(w.runs.jobs()) - before; n < 30 {
 			t.Errorf("%d runs in the hour after it is mended", n)
 		}
+		if _, is := w.Slowed("corp"); is || !strings.Contains(w.log.String(), "back to normal") {
+			t.Error("a success does not end the slowing down")
+		}
 		w.mustStop(t)
 	})
 }
@@ -218,7 +225,7 @@ func TestFailure(t *testing.T) {
 // TestNotFailures: a slot that ran, a held plan and a busy directory do not slow the schedule down; a busy directory is
 // asked again for the same slot.
 func TestNotFailures(t *testing.T) {
-	for kind, want := range map[idbridge.Kind]int{idbridge.Exists: 60, idbridge.Held: 60, idbridge.Locked: 120, idbridge.Unavailable: 8} {
+	for kind, want := range map[idbridge.Kind]int{idbridge.Exists: 60, idbridge.Held: 60, idbridge.Locked: 120, idbridge.Unavailable: 9} {
 		synctest.Test(t, func(t *testing.T) {
 			w := open(t, "2027-06-01T09:59:59Z", corp(t, "", "* * * * *", "UTC"))
 			calls := 0
@@ -347,15 +354,16 @@ func TestFullCoversChanges(t *testing.T) {
 func TestLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		timing := corp(t, "", "0 * * * *", "UTC")
-		timing.Limit = 10 * time.Minute
+		timing.Limit, timing.Missed = 10*time.Minute, schedule.RunOnce
 		w := open(t, "2027-06-01T09:59:00Z", timing)
+		w.runs.taken[fmt.Sprintf("corp changes %d", time.Date(2027, 6, 1, 9, 0, 0, 0, time.UTC).Unix())] = true
 		w.runs.work = func(ctx context.Context, _ schedule.Job) error {
 			<-ctx.Done()
 			time.Sleep(90 * time.Second) // finishing its step
 			return fmt.Errorf("listing: %w", ctx.Err())
 		}
 		w.run(t)
-		time.Sleep(135 * time.Minute)
+		time.Sleep(170 * time.Minute)
 		synctest.Wait()
 		w.mustStop(t)
 		if n := len(w.runs.jobs()); n != 3 {

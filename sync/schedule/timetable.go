@@ -12,9 +12,6 @@ const (
 	late = 90 * time.Second
 	// setBack is how far the clock must go back to be noticed; less is a time server's daily work.
 	setBack = time.Second
-	// firstPause and longestPause bound the slowing down after failures, doubling from one to the other.
-	firstPause   = time.Minute
-	longestPause = 30 * time.Minute
 )
 
 // timetable knows what is due for one directory. It is pure: the time comes in. It is not safe for concurrent use.
@@ -25,7 +22,8 @@ type timetable struct {
 	kicks     []Job
 	confirm   time.Time // zero: nobody asks
 	pause     time.Time // nothing but kicks starts before
-	failures  int
+	failures  int       // in a row
+	slowed    Slowed    // what follows from them
 	seen      time.Time // the latest look at the clock
 }
 
@@ -117,8 +115,9 @@ func (t *timetable) look(now time.Time) {
 		for i := range t.lines {
 			t.lines[i].next = t.lines[i].spec.Next(now)
 		}
-		if longest := now.Add(longestPause); t.pause.After(longest) {
+		if longest := now.Add(longestPause + longestPause/jitterShare); t.pause.After(longest) {
 			t.pause = longest
+			t.slowed.Next = longest
 		}
 		if back := t.seen.Sub(now); !t.confirm.IsZero() {
 			t.confirm = t.confirm.Add(-back)
@@ -143,19 +142,18 @@ func (t *timetable) ask(at time.Time) {
 
 // ended takes note of how a job ended. A confirmation that failed is asked for again; a slot that another holder of the
 // directory may still run is looked at again.
-func (t *timetable) ended(job Job, how outcome, now time.Time) {
-	switch how {
+func (t *timetable) ended(job Job, end ending, now time.Time, jitter float64) {
+	switch end.how {
 	case wentWell:
-		t.failures, t.pause = 0, time.Time{}
+		t.failures, t.pause, t.slowed = 0, time.Time{}, Slowed{}
 	case wasDone, wasStopped:
 	case wasLocked:
 		t.pause = now.Add(longestSleep)
 		t.again(job)
-	case wentWrong:
-		t.failures++
-		t.pause = now.Add(pauseAfter(t.failures))
+	case wentWrong, wasRefused:
+		t.failed(end, now, jitter)
 		if job.Author == ByAbsence {
-			t.ask(now.Add(max(firstPause, pauseAfter(t.failures)))) // a new slot: the store holds the old one
+			t.ask(now.Add(max(firstPause, t.pause.Sub(now)))) // a new slot: the store holds the old one
 		}
 	}
 }
@@ -171,15 +169,6 @@ func (t *timetable) again(job Job) {
 			l.next = job.Slot
 		}
 	}
-}
-
-// pauseAfter is the pause after so many failures in a row: 0 after the first, since one failure is no pattern, then 1, 2, 4
-// … 30 minutes. It never ends the schedule.
-func pauseAfter(failures int) time.Duration {
-	if failures < 2 {
-		return 0
-	}
-	return min(firstPause<<min(failures-2, 10), longestPause)
 }
 
 // wait returns how long nothing is due, longestSleep at most.

@@ -1,6 +1,9 @@
 package idbridge
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // PlanState is where a plan is in its life.
 type PlanState string
@@ -30,8 +33,26 @@ type Plan struct {
 	Refused   []Refusal `json:"refused,omitempty"` // of an undo plan: what cannot be reversed
 }
 
-// Removals is how many people lose access or are deleted by the plan: what a person types to approve it.
-func (p *Plan) Removals() int { return p.Counts.Suspended + p.Counts.Inactive + p.Counts.Purged }
+// Removals is how many people lose access or are deleted by the plan, as its removals guard counted them: what a person
+// types to approve it.
+func (p *Plan) Removals() int {
+	for i := range p.Verdicts {
+		if p.Verdicts[i].Guard == "removals" {
+			return p.Verdicts[i].Count
+		}
+	}
+	return p.Counts.Suspended + p.Counts.Inactive + p.Counts.Purged
+}
+
+// AdminsHit names the administrators whom the plan hits or makes, sorted, each once: their number is confirmed apart.
+func (p *Plan) AdminsHit() []string {
+	var out []string
+	for i := range p.Verdicts {
+		out = append(out, p.Verdicts[i].Names...)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
 
 // Refusal is a part of a run that cannot be reversed.
 type Refusal struct {

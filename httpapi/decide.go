@@ -18,6 +18,7 @@ type approveInput struct {
 	PlanPath
 	Body struct {
 		Removals int    `json:"removals" minimum:"0" doc:"How many people lose access or are deleted, as the plan says: the one who approves has read it."`
+		Admins   int    `json:"admins,omitempty" minimum:"0" doc:"How many administrators it hits; required when it hits any."`
 		Reason   string `json:"reason,omitempty" maxLength:"256"`
 	}
 }
@@ -31,7 +32,7 @@ type approveOutput struct {
 	}
 }
 
-// approvePlan applies a plan for a person who typed the number of its removals. It waits a while, also when the client goes
+// approvePlan applies a plan for a person who typed the numbers of its removals and of the administrators it hits. It waits a while, also when the client goes
 // away.
 func (s *Server) approvePlan(ctx context.Context, who *credential.Caller, in *approveInput) (*approveOutput, error) {
 	p, err := s.openPlan(ctx, in.Hash)
@@ -41,6 +42,10 @@ func (s *Server) approvePlan(ctx context.Context, who *credential.Caller, in *ap
 	if in.Body.Removals != p.Removals() {
 		return nil, problem.New(problem.Conflict, "removals is not the number of people whom this plan removes. Read the plan, look at who they are, "+
 			"then approve it with the number that it shows as removals.")
+	}
+	if hit := len(p.AdminsHit()); in.Body.Admins != hit {
+		return nil, problem.New(problem.Conflict, "admins is not the number of administrators whom this plan hits. Read the plan, look at who they are, "+
+			"then approve it with the number of names that it shows as admins.")
 	}
 	wait, cancel := context.WithTimeout(context.WithoutCancel(ctx), planWait)
 	defer cancel()

@@ -16,6 +16,7 @@ type PlanView struct {
 	State     idbridge.PlanState `json:"state" enum:"ready,held,applied,discarded"`
 	Decisions int                `json:"decisions" doc:"Those that change something."`
 	Removals  int                `json:"removals" doc:"People who lose access or are deleted: what approve asks for."`
+	Admins    []string           `json:"admins" doc:"Administrators whom it hits or makes, by login; approve asks for their number."`
 	Counts    idbridge.Counts    `json:"counts"`
 	Verdicts  []idbridge.Verdict `json:"verdicts" doc:"What each guard says; one with held stopped it, and why says what to do."`
 	Proof     idbridge.Proof     `json:"proof" doc:"How complete the listing was."`
@@ -38,7 +39,7 @@ type refusalView struct {
 
 func viewPlan(p *idbridge.Plan) PlanView {
 	v := PlanView{
-		Hash: p.Hash, Run: p.Run, Directory: p.Directory, State: p.State, Decisions: p.Decisions, Removals: p.Removals(), Counts: p.Counts,
+		Hash: p.Hash, Run: p.Run, Directory: p.Directory, State: p.State, Decisions: p.Decisions, Removals: p.Removals(), Admins: nonNil(p.AdminsHit()), Counts: p.Counts,
 		Verdicts: slices.Clone(nonNil(p.Verdicts)), Proof: p.Proof, Created: moment(p.Created), Decided: moment(p.Decided), By: p.By, Undoes: p.Undoes,
 	}
 	v.Proof.Canary = nonNil(v.Proof.Canary)

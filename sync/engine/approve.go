@@ -70,20 +70,26 @@ func (r *pass) apply(ctx context.Context, approved *idbridge.Plan, by string) (*
 	if err := r.open(ctx); err != nil {
 		return nil, err
 	}
-	if err := r.settleOpen(ctx); err != nil {
-		return nil, err
-	}
 	var err error
 	if r.source, err = r.e.Store.Source(ctx, r.name); err != nil {
 		return nil, fmt.Errorf("read what is known of %q: %w", r.name, err)
 	}
-	if err := r.decideApproved(ctx, approved.Hash); err != nil {
+	if r.source.Restored.IsZero() {
+		if err := r.settleOpen(ctx); err != nil {
+			return nil, err
+		}
+	}
+	decide := r.decideApproved
+	if approved.Undoes != 0 {
+		decide = r.reverseApproved
+	}
+	if err := decide(ctx, approved); err != nil {
 		return nil, err
 	}
-	r.tally.Unchanged(approved.Counts.Seen) // the listing that the plan rests on showed them
+	r.unchanged(approved.Counts.Seen) // the listing that the plan rests on showed them
 	err = r.ask(ctx, plan.Facts{
 		Complete: true, Proof: approved.Proof, First: r.source.Runs == 0, Records: r.source.Records,
-		Scope: r.p.Scope, Known: r.p.Scope,
+		Scope: r.p.Scope, Known: r.p.Scope, Restored: r.source.Restored,
 	})
 	if err != nil {
 		return nil, err
@@ -100,7 +106,7 @@ func (r *pass) apply(ctx context.Context, approved *idbridge.Plan, by string) (*
 	}
 	s := r.source
 	s.Held = ""
-	if breached(approved, "scope", "") {
+	if breached(approved, plan.GuardScope, "") {
 		s.Scope = r.p.Scope
 	}
 	return &s, nil
@@ -112,6 +118,9 @@ func lift(now, approved *idbridge.Plan) error {
 		v := &now.Verdicts[i]
 		if v.Held == idbridge.HoldNothing {
 			continue
+		}
+		if v.Guard == plan.GuardRestored { // no plan's approval says that an older store is meant
+			return &idbridge.Error{Kind: idbridge.Held, Msg: v.Why, Hint: "idbridge restore"}
 		}
 		if !breached(approved, v.Guard, v.About) {
 			return &idbridge.Error{
@@ -134,12 +143,12 @@ func breached(p *idbridge.Plan, guard, about string) bool {
 }
 
 // decideApproved reads the plan's decisions and decides again about their records.
-func (r *pass) decideApproved(ctx context.Context, hash string) error {
+func (r *pass) decideApproved(ctx context.Context, p *idbridge.Plan) error {
 	var batch []idbridge.Decision
 	groups := approvedGroups{}
-	for d, err := range r.e.Store.Decisions(ctx, hash) {
+	for d, err := range r.e.Store.Decisions(ctx, p.Hash) {
 		if err != nil {
-			return fmt.Errorf("read the decisions of plan %.8s: %w", hash, err)
+			return fmt.Errorf("read the decisions of plan %.8s: %w", p.Hash, err)
 		}
 		if isGroupPart(&d) || d.Group != nil {
 			groups.add(&d)
@@ -197,12 +206,7 @@ func (r *pass) decideAnew(ctx context.Context, batch []idbridge.Decision) error 
 	}
 	for i, d := range r.decideEach(todo, subjects) {
 		r.row.Counts.Seen += int(bit(d.present))
-		left, stale := asApproved(r.p.Schema, wanted[i], &d.Decision, &subjects[i], todo[i].observed.Record)
-		if stale {
-			r.staleApproved(wanted[i], d.present && left.Empty())
-		}
-		d.Decision = left
-		if stale && left.Empty() {
+		if r.cut(&d, wanted[i], &subjects[i], todo[i].observed.Record) {
 			continue
 		}
 		if err := r.keep(&d); err != nil {
@@ -210,6 +214,16 @@ func (r *pass) decideAnew(ctx context.Context, batch []idbridge.Decision) error 
 		}
 	}
 	return nil
+}
+
+// cut leaves of a fresh decision what was approved. It tells whether nothing of it is left, and names what is stale.
+func (r *pass) cut(d *decided, approved *idbridge.Decision, s *idbridge.Subject, rec *idbridge.Record) (gone bool) {
+	left, stale := asApproved(r.p.Schema, approved, &d.Decision, s, rec)
+	if stale {
+		r.staleApproved(approved, d.present && left.Empty())
+	}
+	d.Decision = left
+	return stale && left.Empty()
 }
 
 // approvedAbsent makes an observation of a record that is not there, for a decision that was approved: absence that was

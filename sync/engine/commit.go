@@ -62,10 +62,18 @@ func (r *pass) commitPhases(ctx context.Context) (err error) {
 	return nil
 }
 
+// allowed is what the guards let pass of a decision. An older state than before is taken only when a person approved it.
+func (r *pass) allowed(d idbridge.Decision) (idbridge.Decision, bool) {
+	if d.Back && r.o.Kind != idbridge.ApplyRun {
+		return idbridge.Decision{}, false
+	}
+	return plan.Allowed(r.header, d)
+}
+
 // allow cuts a decision down to what the guards let pass; false when nothing is left. What is held is counted.
 func (r *pass) allow(d *decided) bool {
 	whole := d.Decision
-	part, ok := plan.Allowed(r.header, whole)
+	part, ok := r.allowed(whole)
 	if isGroupPart(&whole) || whole.Group != nil {
 		if !ok || len(part.Steps) != len(whole.Steps) {
 			r.spoil(whole.ID.ID)
@@ -128,7 +136,7 @@ func (r *pass) commit(ctx context.Context, list []decided) error {
 	if err := failpoint.Hit("engine.batch.before"); err != nil {
 		return err
 	}
-	outcomes, err := r.store(ctx, list)
+	outcomes, err := r.store(ctx, list, r.e.Store.Commit)
 	if err != nil {
 		return err
 	}
@@ -151,7 +159,11 @@ func (r *pass) arrived(list []decided, outcomes []idbridge.Outcome) []flight {
 	for i := range list {
 		d, o := &list[i], &outcomes[i]
 		if o.Stale {
-			r.stale(d)
+			if o.Unusable != "" && !isGroupPart(&d.Decision) && d.Group == nil {
+				r.unkept(d, o.Unusable)
+			} else {
+				r.stale(d)
+			}
 			continue
 		}
 		r.situation(d)
@@ -162,6 +174,14 @@ func (r *pass) arrived(list []decided, outcomes []idbridge.Outcome) []flight {
 		}
 	}
 	return sent
+}
+
+// unkept counts a record that the database cannot keep as it was decided: the store has listed it with its reason.
+func (r *pass) unkept(d *decided, why string) {
+	if d.present && !d.counted {
+		r.row.Counts.Quarantined++
+	}
+	r.foresee("%s is left as it is: %s", d.Name, why)
 }
 
 // withoutWrites leaves out the decisions that would write to a directory that takes nothing any more. They are not lost:
@@ -182,14 +202,17 @@ func (r *pass) withoutWrites(list []decided) []decided {
 	return out
 }
 
+// committing is Store.Commit, or its rehearsal.
+type committing func(context.Context, idbridge.Lead, []idbridge.Decision) ([]idbridge.Outcome, error)
+
 // store commits the decisions; when the batch fails for a reason of its own, one by one, so that a single bad record does
 // not hold up the others.
-func (r *pass) store(ctx context.Context, list []decided) ([]idbridge.Outcome, error) {
+func (r *pass) store(ctx context.Context, list []decided, commit committing) ([]idbridge.Outcome, error) {
 	decisions := make([]idbridge.Decision, len(list))
 	for i := range list {
 		decisions[i] = list[i].Decision
 	}
-	outcomes, err := r.e.Store.Commit(ctx, r.lead, decisions)
+	outcomes, err := commit(ctx, r.lead, decisions)
 	if err == nil {
 		if len(outcomes) != len(decisions) {
 			return nil, &idbridge.Error{Kind: idbridge.Internal, Msg: "the store answered for other decisions than given"}
@@ -202,7 +225,7 @@ func (r *pass) store(ctx context.Context, list []decided) ([]idbridge.Outcome, e
 	outcomes = make([]idbridge.Outcome, len(decisions))
 	broken := 0
 	for i := range decisions {
-		one, err := r.e.Store.Commit(ctx, r.lead, decisions[i:i+1])
+		one, err := commit(ctx, r.lead, decisions[i:i+1])
 		switch {
 		case err == nil && len(one) == 1:
 			outcomes[i] = one[0]
@@ -246,8 +269,12 @@ func (r *pass) stale(d *decided) {
 	r.look(d.ID, attempt{phase: d.Phase(), pending: !d.counted, present: d.present, name: d.Name, author: authorOf(&d.Decision)})
 }
 
-// look has a record decided again at the end of the run.
+// look has a record decided again at the end of the run; of an undo it is left out and named.
 func (r *pass) look(id idbridge.ExternalID, a attempt) {
+	if r.undoes != 0 { // what is left of a reverse is not what a run would decide
+		r.giveUp(id, a)
+		return
+	}
 	if old, ok := r.again[id]; ok {
 		a.pending = a.pending || old.pending
 	} else if len(r.again) >= maxAgain {
@@ -303,11 +330,16 @@ func (r *pass) lookAgain(ctx context.Context) error {
 			ids = ids[n:]
 		}
 	}
+	r.giveUpAll()
+	return nil
+}
+
+// giveUpAll leaves what was to be looked at again to the next run.
+func (r *pass) giveUpAll() {
 	for _, id := range sortedKeys(r.again) {
 		r.giveUp(id, r.again[id])
 	}
 	r.again = nil
-	return nil
 }
 
 func (r *pass) lookAgainAt(ctx context.Context, ids []idbridge.ExternalID, round map[idbridge.ExternalID]attempt) error {
@@ -341,7 +373,7 @@ func (r *pass) decideAgain(ctx context.Context, l *lookup, round map[idbridge.Ex
 	var todo []decided
 	for _, d := range r.decideEach(l.batch, l.subjects) {
 		a := round[d.ID]
-		part, ok := plan.Allowed(r.header, d.Decision)
+		part, ok := r.allowed(d.Decision)
 		if !ok || d.Phase() > a.phase {
 			r.giveUp(d.ID, a)
 			continue

@@ -37,7 +37,7 @@ func (c *convoy) commit(ctx context.Context, list []decided) error {
 	before := c.waiting
 	c.waiting = make(chan stored, 1)
 	go func(answer chan<- stored) {
-		outcomes, err := c.r.store(ctx, list)
+		outcomes, err := c.r.store(ctx, list, c.r.e.Store.Commit)
 		answer <- stored{list, outcomes, err}
 	}(c.waiting)
 	return c.arrive(before)

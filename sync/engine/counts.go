@@ -1,10 +1,70 @@
 package engine
 
-import "github.com/idbridge/idbridge"
+import (
+	"fmt"
+
+	"github.com/idbridge/idbridge"
+	"github.com/idbridge/idbridge/internal/failpoint"
+)
+
+// miscounted says which numbers of a run do not add up, nil when they do.
+func miscounted(c *idbridge.Counts) error {
+	return &idbridge.Error{
+		Kind: idbridge.Internal,
+		Msg: fmt.Sprintf("the counters of the run do not add up: %d records seen, but %d unchanged + %d created + %d linked + %d updated "+
+			"+ %d restored + %d held + %d quarantined + %d skipped + %d inactive are %d", c.Seen, c.Unchanged, c.Created, c.Linked,
+			c.Updated, c.Restored, c.Held, c.Quarantined, c.Skipped, c.Inactive, ended(c)),
+		Hint: "this is a fault of the program: what was done is in the list of changes of the run; report it with the run's row",
+	}
+}
+
+// ended is the number of records that ended in a situation.
+func ended(c *idbridge.Counts) int {
+	return c.Unchanged + c.Created + c.Linked + c.Updated + c.Restored + c.Held + c.Quarantined + c.Skipped + c.Inactive
+}
+
+// countPlanned counts what a plan that is not carried out would do, by the same hands that count what was done. The row
+// says by its kind or state that it was not.
+func (r *pass) countPlanned() error {
+	for phase := range r.phases {
+		for d, err := range r.kept(phase) {
+			if err != nil {
+				return err
+			}
+			o := idbridge.Outcome{}
+			if d.DirectoryStep() != nil {
+				o.Sent = 1 // it would be
+			}
+			r.situation(&d)
+			r.effects(&d.Decision, &o)
+		}
+	}
+	r.giveUpAll()
+	return nil
+}
+
+// countHeld counts the records of a plan of which nothing at all is done.
+func (r *pass) countHeld() error {
+	for phase := range r.phases {
+		for d, err := range r.kept(phase) {
+			if err != nil {
+				return err
+			}
+			if d.present && !isGroupPart(&d.Decision) && d.Group == nil {
+				r.row.Counts.Held++
+			}
+		}
+	}
+	r.giveUpAll()
+	return nil
+}
 
 // situation counts where a record ended. Each record seen is counted exactly once in the first group of Counts.
 func (r *pass) situation(d *decided) {
 	c := &r.row.Counts
+	if failpoint.Mutant("miscount") && d.Situation == idbridge.Updated { // the mistake: an effect that nobody counts
+		return
+	}
 	if d.counted || d.Group != nil || isGroupPart(&d.Decision) {
 		return
 	}
@@ -52,6 +112,7 @@ func (r *pass) effects(d *idbridge.Decision, o *idbridge.Outcome) {
 	c := &r.row.Counts
 	c.Conflicts += len(d.Conflicts)
 	c.Withheld += len(d.Withheld) + len(o.Withheld)
+	c.Silenced += d.Keys
 	for i := range d.Steps {
 		s := &d.Steps[i]
 		switch {
@@ -60,6 +121,7 @@ func (r *pass) effects(d *idbridge.Decision, o *idbridge.Outcome) {
 		case s.Verb == idbridge.Join:
 			c.Joined++
 			c.Granted += len(s.Grants)
+			c.Admins += admins(s.Grants)
 		case s.Verb == idbridge.Leave:
 			c.Left++
 			c.Revoked += len(s.Grants)
@@ -80,4 +142,14 @@ func isGroupPart(d *idbridge.Decision) bool {
 		}
 	}
 	return false
+}
+
+// admins counts the grants that let somebody administer.
+func admins(grants []idbridge.Grant) (n int) {
+	for i := range grants {
+		if grants[i].Role == idbridge.Admin {
+			n++
+		}
+	}
+	return n
 }

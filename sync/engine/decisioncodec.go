@@ -40,8 +40,13 @@ func appendDecision(b []byte, d *idbridge.Decision) []byte {
 	for _, x := range d.Tied {
 		w.id(x)
 	}
-	w.byte(bit(d.Admin))
-	w.byte(bit(d.Listed))
+	rival := d.Rival != (idbridge.ExternalID{})
+	w.byte(bit(d.Admin) | bit(d.Listed)<<1 | bit(d.Back)<<2 | bit(rival)<<3)
+	if rival {
+		w.id(d.Rival)
+	}
+	w.int(int64(d.Keys))
+	w.id(d.Rival)
 	w.text(d.Seen.Locator)
 	w.text(d.Seen.Version)
 	w.int(d.Seen.Order)
@@ -72,8 +77,13 @@ func readDecision(r *reader) (d idbridge.Decision, err error) {
 	})
 	d.Unusable = r.text()
 	d.Tied = list(r, (*reader).id)
-	d.Admin = r.byte() == 1
-	d.Listed = r.byte() == 1
+	flags := r.byte()
+	d.Admin, d.Listed, d.Back = flags&1 != 0, flags&2 != 0, flags&4 != 0
+	if flags&8 != 0 {
+		d.Rival = r.id()
+	}
+	d.Keys = int(r.int())
+	d.Rival = r.id()
 	d.Seen = idbridge.Observation{
 		Locator: r.text(), Version: r.text(), Order: r.int(),
 		Digest: r.digest(), Sightings: int(r.int()),

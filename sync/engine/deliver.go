@@ -31,6 +31,9 @@ func (r *pass) deliver(ctx context.Context, flights []flight) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
+	if r.undoes != 0 {
+		return nil // the next run looks at them
+	}
 	var ids []idbridge.ExternalID
 	for i := range flights {
 		if f := &flights[i]; ending(f.err) == endSettled && f.decided != nil {
@@ -57,6 +60,7 @@ func (r *pass) confirm(ctx context.Context, ids []idbridge.ExternalID) error {
 	for _, d := range r.decideEach(l.batch, l.subjects) {
 		switch {
 		case d.Empty():
+		case d.Back:
 		case d.DirectoryStep() != nil, d.Phase() > idbridge.PhaseGive, r.header.Held():
 			r.look(d.ID, attempt{phase: idbridge.PhaseGive, present: true, name: d.Name})
 		default:

@@ -15,6 +15,7 @@ type Store interface {
 	committer
 	plans
 	runs
+	history
 }
 
 // Mode says how far a run of a directory may go.
@@ -92,6 +93,10 @@ type Report struct {
 	Stale    []string      // what was left out because it moved, by name
 	Settled  int           // steps of earlier runs that were settled first
 	Messages []string      // what a person should know besides, in order
+	// Alarm is what a listing complains about, without numbers that change each time: "held: removals", "failed: unavailable",
+	// "incomplete: size limit"; "" for nothing. AlarmChanged tells that it is another one than after the last listing.
+	Alarm        string
+	AlarmChanged bool
 }
 
 // now returns the time of the engine's clock, in UTC.

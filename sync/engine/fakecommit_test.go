@@ -131,9 +131,11 @@ func (v *view) commit(lead idbridge.Lead, d *idbridge.Decision, released map[cla
 		v.commits(lead, d)
 	}
 	if isGroup(d) {
+		v.committing = lead.Run
 		v.commitGroup(d)
 		return o
 	}
+	v.committing = lead.Run
 	for i := range d.Steps {
 		if s := &d.Steps[i]; s.Side == idbridge.StoreSide {
 			if !v.make(d, s, released, &o) {
@@ -187,10 +189,13 @@ func (v *view) make(d *idbridge.Decision, s *idbridge.Step, released map[claim]i
 		v.users[u.ID] = u
 		v.links[s.ID.ID] = &idbridge.Link{ID: s.ID, User: u.ID, State: idbridge.LinkActive, Since: v.now}
 		o.User = u.ID
+		v.made[u.ID] = v.committing
 		v.grantMember(s.ID.ID, u.ID)
 	case idbridge.Linking:
 		v.links[s.ID.ID] = &idbridge.Link{ID: s.ID, User: s.User, State: idbridge.LinkActive, Since: v.now}
-		v.update(v.users[s.User], v.free(s.User, s.After, released, o))
+		after := v.free(s.User, s.After, released, o)
+		v.update(v.users[s.User], after)
+		v.note(s, s.User, after, "", idbridge.LinkActive)
 		v.users[s.User].Revision++
 		v.grantMember(s.ID.ID, s.User)
 	case idbridge.Update:
@@ -201,8 +206,11 @@ func (v *view) make(d *idbridge.Decision, s *idbridge.Step, released map[claim]i
 		if u == nil {
 			return true // who should give something up is gone
 		}
-		v.update(u, v.free(u.ID, s.After, released, o))
+		after := v.free(u.ID, s.After, released, o)
+		v.update(u, after)
+		v.note(s, u.ID, after, "", "")
 	case idbridge.Suspend, idbridge.Restore:
+		v.note(s, l.User, nil, l.State, s.State)
 		l.State, l.Since = s.State, v.now
 		v.users[l.User].Revision++
 	case idbridge.Miss:
@@ -210,6 +218,7 @@ func (v *view) make(d *idbridge.Decision, s *idbridge.Step, released map[claim]i
 			l.Since = v.now
 		}
 	case idbridge.Purge:
+		v.note(s, l.User, nil, l.State, "")
 		delete(v.users, l.User)
 		delete(v.links, s.ID.ID)
 		v.tombstones[s.ID.ID] = true
@@ -298,6 +307,7 @@ func (v *view) commitGroup(d *idbridge.Decision) {
 		if l == nil {
 			continue
 		}
+		v.note(s, l.User, nil, "", "")
 		for _, x := range s.Grants {
 			key := grantKey{l.User, x.Role, d.ID.ID}
 			if s.Verb == idbridge.Join {
@@ -327,4 +337,15 @@ func (v *view) grantMember(record string, u idbridge.UserID) {
 			}
 		}
 	}
+}
+
+// note keeps what a run did, to be reversed.
+func (v *view) note(s *idbridge.Step, u idbridge.UserID, after idbridge.Profile, was, state idbridge.LinkState) {
+	if after == nil {
+		after = s.After
+	}
+	v.done = append(v.done, idbridge.RunChange{
+		ID: int64(len(v.done) + 1), Run: v.committing, Link: s.ID, User: u, Side: s.Side, Verb: s.Verb, Group: s.Group,
+		Was: was, State: state, Before: s.Before, After: after, Grants: s.Grants, Author: s.Author, Why: s.Why, At: v.now,
+	})
 }

@@ -104,8 +104,9 @@ func (v *view) Population(_ context.Context, _ string) (idbridge.Population, err
 	return p, nil
 }
 
-func (v *view) BeginRun(_ context.Context, _ idbridge.Run) (idbridge.RunID, error) {
+func (v *view) BeginRun(_ context.Context, run idbridge.Run) (idbridge.RunID, error) {
 	v.lastRun++
+	v.kinds[v.lastRun] = run.Kind
 	return v.lastRun, nil
 }
 
@@ -234,6 +235,8 @@ func (v *view) settle(s *idbridge.Settlement) {
 	l.Sent = 0
 	l.Digest = s.Seen.Digest
 	if s.How == idbridge.SentSettled {
+		v.committing = row.Run
+		v.note(&row.Step, l.User, nil, "", "")
 		l.Base = merged(l.Base, s.Base)
 		l.Locator, l.Seen = s.Seen.Locator, s.Seen.Version
 	}

@@ -12,7 +12,7 @@ import (
 
 // decideAll decides about everything a listing showed, and, if it was complete, about what it did not show.
 func (r *pass) decideAll(ctx context.Context, o *observer) error {
-	r.tally.Unchanged(o.unchanged)
+	r.unchanged(o.unchanged)
 	r.claims.drop()
 	if err := r.settleClaims(o); err != nil {
 		return err
@@ -36,7 +36,6 @@ func (r *pass) decideAll(ctx context.Context, o *observer) error {
 	if err := r.decideGroups(ctx, o); err != nil {
 		return err
 	}
-	r.nameless = o.namelessN
 	r.row.Counts.Quarantined += o.namelessN
 	for i, u := range o.nameless {
 		if i < namelessShown {

@@ -171,6 +171,13 @@ func (o *observer) gone(c idbridge.Gone) error {
 	if e == nil || !e.is(flagLinked) {
 		return nil
 	}
+	if e.is(flagSeen) { // shown first, then gone: it is not one of those that are there
+		o.seen--
+		if !e.is(flagStaged) {
+			o.unchanged--
+		}
+		e.flags &^= flagSeen
+	}
 	e.flags |= flagGone
 	return o.stage(e, &staged{Record: idbridge.Record{ID: c.ID}, Gone: c.Why})
 }

@@ -39,7 +39,11 @@ type pass struct {
 	names     map[string]string            // shared texts of the spool
 	decided   int
 	effective int // decisions that a person would ask about
-	nameless  int // records without an id: nobody can be quarantined for them, so they are only counted and named
+	foreseen  int // what a rehearsal found
+	idle      int // records that were not decided about: they show what they showed
+	facts     plan.Facts
+	undoes    idbridge.RunID // of an undo: the run whose reverse is made
+	refused   []idbridge.Refusal
 	written   int // directory steps on their way or done
 	failed    int // of those, how many the directory did not take
 	maxFail   int
@@ -131,8 +135,8 @@ func (r *pass) finish(ctx context.Context, source *idbridge.Source, cause error)
 		r.row.State, source = stateFor(ctx, cause), nil
 		r.row.Error, r.row.Hint = reason(cause), idbridge.HintOf(cause)
 	case !r.row.Counts.AddUp():
-		cause = &idbridge.Error{Kind: idbridge.Internal, Msg: fmt.Sprintf("the counters of the run do not add up: %+v", r.row.Counts)}
-		r.row.State, r.row.Error, source = idbridge.RunFailed, cause.Error(), nil
+		cause = miscounted(&r.row.Counts)
+		r.row.State, r.row.Error, r.row.Hint, source = idbridge.RunFailed, cause.Error(), idbridge.HintOf(cause), nil
 	case r.stopped != nil:
 		r.row.State, r.row.Error, r.row.Hint = idbridge.RunFailed, reason(r.stopped), idbridge.HintOf(r.stopped)
 		cause, source = r.stopped, nil
@@ -154,7 +158,7 @@ func (r *pass) finish(ctx context.Context, source *idbridge.Source, cause error)
 	if err := r.e.Store.EndRun(ctx, r.lead, r.row, source); err != nil {
 		return firstError(cause, fmt.Errorf("end run %d of %q: %w", r.row.ID, r.name, err))
 	}
-	return cause
+	return firstError(cause, r.alarm(ctx, cause))
 }
 
 // lastWord gives the ends of a run a few seconds after its context ended, so that what was acknowledged is recorded.
@@ -175,11 +179,12 @@ func stateFor(ctx context.Context, cause error) idbridge.RunState {
 	return idbridge.RunFailed
 }
 
-// keep puts a decision aside until the guards have seen all of them.
+// keep puts a decision aside until the guards have seen all of them. One that changes nothing is only counted, but in a
+// dry run, whose plan may have to be made anew.
 func (r *pass) keep(d *decided) error {
 	r.decided++
 	r.tally.Add(&d.Decision)
-	if d.Empty() {
+	if d.Empty() && r.writes() {
 		r.situation(d)
 		return nil
 	}
@@ -191,13 +196,21 @@ func (r *pass) keep(d *decided) error {
 	return r.phases[d.Phase()].append(r.buf)
 }
 
+// unchanged counts n records that show what they showed.
+func (r *pass) unchanged(n int) {
+	r.idle += n
+	r.tally.Unchanged(n)
+}
+
 // kept reads back what was put aside for one phase.
-func (r *pass) kept(phase int) iter.Seq2[decided, error] {
+func (r *pass) kept(phase int) iter.Seq2[decided, error] { return r.readBack(&r.phases[phase]) }
+
+func (r *pass) readBack(from *spool) iter.Seq2[decided, error] {
 	return func(yield func(decided, error) bool) {
 		if r.names == nil {
 			r.names = map[string]string{}
 		}
-		for frame, err := range r.phases[phase].frames() {
+		for frame, err := range from.frames() {
 			var d decided
 			if err == nil {
 				d.present = frame[0] == 1

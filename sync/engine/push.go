@@ -31,6 +31,12 @@ func (e *Engine) Push(ctx context.Context, t Target, epoch int64, limit int) (Re
 	if len(edits) == 0 {
 		return Report{}, nil
 	}
+	if r.source, err = e.Store.Source(ctx, r.name); err != nil {
+		return Report{}, fmt.Errorf("read what is known of %q: %w", r.name, err)
+	}
+	if !r.source.Restored.IsZero() { // the next run says so; a row for every try would fill the list of runs
+		return Report{Held: true, Messages: []string{"the store is an older copy that nobody accepted: edits wait"}}, nil
+	}
 	if err := r.open(ctx); err != nil { // before the run's row: a directory that is down would fill the list of runs
 		return Report{}, err
 	}
@@ -60,7 +66,7 @@ func (r *pass) push(ctx context.Context, edits []idbridge.Edit) error {
 		}
 		ids = ids[n:]
 	}
-	if err := r.ask(ctx, plan.Facts{Pushed: true, Scope: r.p.Scope, Known: r.p.Scope}); err != nil {
+	if err := r.ask(ctx, plan.Facts{Pushed: true, Scope: r.p.Scope, Known: r.p.Scope, Restored: r.source.Restored}); err != nil {
 		return err
 	}
 	if err := r.make(ctx); err != nil {
@@ -130,7 +136,7 @@ func (r *pass) runOnly(ctx context.Context) error {
 		}
 		ids = ids[n:]
 	}
-	if err := r.ask(ctx, plan.Facts{Pushed: true, Scope: r.p.Scope, Known: r.p.Scope}); err != nil {
+	if err := r.ask(ctx, plan.Facts{Pushed: true, Scope: r.p.Scope, Known: r.p.Scope, Restored: r.source.Restored}); err != nil {
 		return err
 	}
 	if done, err := r.holdBack(ctx); done || err != nil {

@@ -38,13 +38,13 @@ func (r *pass) run(ctx context.Context) (source *idbridge.Source, err error) {
 	if err := r.open(ctx); err != nil {
 		return nil, err
 	}
-	if r.writes() {
+	if r.source, err = r.e.Store.Source(ctx, r.name); err != nil {
+		return nil, fmt.Errorf("read what is known of %q: %w", r.name, err)
+	}
+	if r.writes() && r.source.Restored.IsZero() { // an older copy of the store remembers steps that were settled since
 		if err := r.settleOpen(ctx); err != nil {
 			return nil, err
 		}
-	}
-	if r.source, err = r.e.Store.Source(ctx, r.name); err != nil {
-		return nil, fmt.Errorf("read what is known of %q: %w", r.name, err)
 	}
 	if len(r.o.Only) > 0 {
 		return nil, r.runOnly(ctx)
@@ -162,12 +162,13 @@ func (r *pass) grantsText(group string) string {
 func (r *pass) guard(ctx context.Context, o *observer) error {
 	facts := plan.Facts{
 		Complete: o.end.Complete, Proof: o.end.Proof, First: r.source.Runs == 0, Records: r.source.Records,
-		Scope: r.p.Scope, Known: r.source.Scope,
+		Scope: r.p.Scope, Known: r.source.Scope, Restored: r.source.Restored,
 	}
 	return r.ask(ctx, facts)
 }
 
 func (r *pass) ask(ctx context.Context, facts plan.Facts) (err error) {
+	r.facts = facts
 	if facts.Population, err = r.e.Store.Population(ctx, r.name); err != nil {
 		return fmt.Errorf("count the users of %q: %w", r.name, err)
 	}
@@ -178,7 +179,7 @@ func (r *pass) ask(ctx context.Context, facts plan.Facts) (err error) {
 		}
 	}
 	r.header = r.tally.Plan(r.row.ID, facts, r.e.now())
-	r.header.Decisions = r.effective
+	r.header.Decisions, r.header.Undoes, r.header.Refused = r.effective, r.undoes, r.refused
 	r.report.Held = r.header.Held()
 	return nil
 }
@@ -186,14 +187,18 @@ func (r *pass) ask(ctx context.Context, facts plan.Facts) (err error) {
 // holdBack keeps the plan instead of making its effects, when the mode or a guard asks for it. done tells that nothing
 // is left to do in this run.
 func (r *pass) holdBack(ctx context.Context) (done bool, err error) {
+	if !r.writes() && r.t.Mode != Observe {
+		if err := r.rehearse(ctx); err != nil {
+			return true, err
+		}
+	}
 	if r.o.Watch != nil {
 		if err := r.o.Watch.Planned(r.header, r.planned()); err != nil {
 			return true, fmt.Errorf("show the plan of run %d: %w", r.row.ID, err)
 		}
 	}
 	if r.t.Mode == Observe {
-		r.countPlanned()
-		return true, nil
+		return true, r.countPlanned()
 	}
 	held := r.header.Held()
 	if r.writes() && !held {
@@ -209,9 +214,11 @@ func (r *pass) holdBack(ctx context.Context) (done bool, err error) {
 		}
 		r.row.Plan = r.header.Hash
 	}
-	if !r.writes() || heldWhole(&r.header) {
-		r.countPlanned()
-		return true, nil
+	switch {
+	case !r.writes():
+		return true, r.countPlanned()
+	case heldWhole(&r.header):
+		return true, r.countHeld()
 	}
 	return false, nil
 }
@@ -224,24 +231,6 @@ func heldWhole(p *idbridge.Plan) bool {
 		}
 	}
 	return false
-}
-
-// countPlanned counts what would be done; the row says by its kind or state that it was not. What is held as a whole is
-// not counted as done.
-func (r *pass) countPlanned() {
-	if !r.writes() {
-		seen := r.row.Counts.Seen
-		r.row.Counts = r.header.Counts
-		r.row.Counts.Seen = seen
-		r.row.Counts.Quarantined += r.nameless
-		if !r.row.Counts.AddUp() { // the header counts decisions, not records that were skipped on the way
-			c := &r.row.Counts
-			c.Skipped += seen - (c.Unchanged + c.Created + c.Linked + c.Updated + c.Restored + c.Held + c.Quarantined + c.Skipped + c.Inactive)
-		}
-		return
-	}
-	c := &r.row.Counts
-	c.Held += c.Seen - (c.Unchanged + c.Created + c.Linked + c.Updated + c.Restored + c.Held + c.Quarantined + c.Skipped + c.Inactive)
 }
 
 // make makes the effects of a plan, looks again at what moved, and reads back what is in doubt.

@@ -28,6 +28,8 @@ type committer interface {
 	// records its directory step as sent. Each decision whose precondition fails is left out alone. An error means
 	// nothing was done, or, when it is Unknown, that nobody can say.
 	Commit(ctx context.Context, lead idbridge.Lead, decisions []idbridge.Decision) ([]idbridge.Outcome, error)
+	// Rehearse does exactly what Commit does, up to the end, and rolls it back. It needs no lead when lead.Epoch is 0.
+	Rehearse(ctx context.Context, lead idbridge.Lead, decisions []idbridge.Decision) ([]idbridge.Outcome, error)
 	// Settle ends sent steps. A settlement whose precondition fails is left out.
 	Settle(ctx context.Context, lead idbridge.Lead, settlements []idbridge.Settlement) error
 	// OpenSent reads the directory's sent steps that are not settled.
@@ -51,6 +53,8 @@ type plans interface {
 type runs interface {
 	// BeginRun inserts the row of a run. A slot that ran already gives Exists.
 	BeginRun(ctx context.Context, run idbridge.Run) (idbridge.RunID, error)
+	// Run reads the row of a run. Error: NotFound.
+	Run(ctx context.Context, id idbridge.RunID) (idbridge.Run, error)
 	// EndRun writes the row's end; with source it writes the directory's bookmark in the same transaction.
 	EndRun(ctx context.Context, lead idbridge.Lead, run idbridge.Run, source *idbridge.Source) error
 	// Outbox reads the users whose edits wait for the directory, oldest first.
@@ -59,4 +63,15 @@ type runs interface {
 	AckOutbox(ctx context.Context, lead idbridge.Lead, ids []int64) error
 	// Population reads the numbers that guards compare with.
 	Population(ctx context.Context, directory string) (idbridge.Population, error)
+}
+
+// history keeps what runs changed, for as long as the config says, and what they complain about.
+type history interface {
+	// Changes streams what a run changed, in the order in which it did.
+	Changes(ctx context.Context, run idbridge.RunID) iter.Seq2[idbridge.RunChange, error]
+	// Created streams the users that a run made and that are still there, by their links.
+	Created(ctx context.Context, run idbridge.RunID) iter.Seq2[idbridge.Link, error]
+	// Alarm keeps what the last listing of a directory complained about, "" for nothing, and tells whether it is another
+	// reason than before.
+	Alarm(ctx context.Context, directory, text string) (changed bool, err error)
 }

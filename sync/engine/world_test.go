@@ -38,6 +38,12 @@ type world struct {
 	lastRun    idbridge.RunID
 	lastEdit   int64
 	endings    []idbridge.Run
+	kinds      map[idbridge.RunID]idbridge.RunKind
+	done       []idbridge.RunChange
+	made       map[idbridge.UserID]idbridge.RunID
+	committing idbridge.RunID
+	backoff    map[string]idbridge.Backoff
+	flips      map[string][]idbridge.Flip
 
 	// The directory.
 	entries   map[string]*entry
@@ -110,6 +116,8 @@ func newWorld(p *plan.Policy) *world {
 		users: map[idbridge.UserID]*idbridge.User{}, links: map[string]*idbridge.Link{},
 		quarantine: map[string][]idbridge.Withheld{}, tombstones: map[string]bool{}, groups: map[string]*groupRow{},
 		grants: map[grantKey]bool{}, plans: map[string]*planRow{},
+		kinds: map[idbridge.RunID]idbridge.RunKind{}, made: map[idbridge.UserID]idbridge.RunID{},
+		backoff: map[string]idbridge.Backoff{}, flips: map[string][]idbridge.Flip{},
 		entries: map[string]*entry{}, dirGroups: map[string]*dirGroup{},
 	}
 }

@@ -85,7 +85,11 @@ func (c *commit) step(i int, step *idbridge.Step, link *linkedRow, user *userRec
 		if other := c.yielder(step, user); other != nil {
 			changed = other
 		}
+		before := changed.Profile
 		done := c.change(i, step, changed)
+		if changed == user && !link.isFresh() {
+			c.pulled(&done, before, user.Profile, user)
+		}
 		c.w.change(c.lead.Run, &done, changed.ID, "", "")
 	case idbridge.Suspend, idbridge.Restore:
 		c.setState(step, link, user)
@@ -236,6 +240,8 @@ func (l *linkedRow) observe(seen *idbridge.Observation) {
 	}
 	l.Digest, l.Sightings = seen.Digest, seen.Sightings
 }
+
+func (l *linkedRow) isFresh() bool { return l == nil || l.fresh }
 
 func sameLink(x, y *idbridge.Link) bool {
 	return x.State == y.State && x.Digest == y.Digest && x.Sightings == y.Sightings && x.Sent == y.Sent && x.Since.Equal(y.Since) &&

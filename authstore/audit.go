@@ -19,16 +19,20 @@ func (s *Store) Audit(ctx context.Context, f idbridge.AuditFilter) ([]idbridge.A
 		w.and("user_id = ?", int64(f.User))
 	}
 	tail, args := w.limit("id DESC", page(f.Limit))
-	rows, err := s.read.QueryContext(ctx,
+	out, err := readAudit(ctx, s.read, tail, args...)
+	return out, fault("read audit", err)
+}
+
+func readAudit(ctx context.Context, q queryer, tail string, args ...any) ([]idbridge.Audit, error) {
+	rows, err := q.QueryContext(ctx,
 		`SELECT id, at, actor, action, target, user_id, result, reason, address, request, run FROM audit`+tail, args...)
-	out, err := collect(rows, err, func(r *sql.Rows) (idbridge.Audit, error) {
+	return collect(rows, err, func(r *sql.Rows) (idbridge.Audit, error) {
 		var a idbridge.Audit
 		var at int64
 		err := r.Scan(&a.ID, &at, &a.Actor, &a.Action, &a.Target, &a.User, &a.Result, &a.Reason, &a.Address, &a.Request, &a.Run)
 		a.At = moment(at)
 		return a, err
 	})
-	return out, fault("read audit", err)
 }
 
 // AddAudit writes one row; a zero At becomes now. It does not move the revision.

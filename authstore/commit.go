@@ -128,6 +128,9 @@ type commit struct {
 	trusting  bool // the values that the batch wants are taken for free
 	texts     []texts
 	first     int64 // the first of the ids reserved for the batch's users; 0: none are
+	refusals  map[string]refusedWrite // by link
+	taken     []string                // links whose write the directory took
+	turns     []turn
 	w         *writer
 }
 

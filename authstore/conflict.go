@@ -119,7 +119,7 @@ func (t *tx) putConflicts(ctx context.Context, directory string, list []idbridge
 			delete(open, at)
 			c.Closed = moment(t.now)
 			if c.By == "" {
-				c.By = "policy"
+				c.By = byPolicy
 			}
 		}
 		rows.add(int64(c.ID), c.Link.Directory, pack(c.Link.ID), int64(c.User), string(c.Attribute), valuesText(c.Base), valuesText(c.Store),

@@ -93,6 +93,9 @@ func (t *tx) edit(ctx context.Context, u *idbridge.User, set idbridge.Profile, b
 	if err := t.flush(ctx, users); err != nil {
 		return err
 	}
+	if err := t.forgive(ctx, u.ID, changed); err != nil {
+		return err
+	}
 	return t.sendOutward(ctx, u, changed, by)
 }
 
@@ -145,11 +148,20 @@ func (s *Store) SetSuspended(ctx context.Context, id idbridge.UserID, on bool, b
 // DeleteUser deletes a user with his links, keys and grants. Each link leaves a tombstone, so that its directory does not
 // bring him back. Errors: NotFound, Forbidden when nobody could administer any more.
 func (s *Store) DeleteUser(ctx context.Context, id idbridge.UserID, by string) error {
+	return s.DeleteUserIf(ctx, id, 0, by)
+}
+
+// DeleteUserIf is DeleteUser for somebody who looked at a revision; 0 for any. Error: Conflicting when it is not the user's
+// any more.
+func (s *Store) DeleteUserIf(ctx context.Context, id idbridge.UserID, revision int64, by string) error {
 	return s.tx(ctx, "delete user", "", func(t *tx) error {
 		return t.keepAdmin(ctx, func() error {
 			u, err := t.lockUser(ctx, id)
 			if err != nil {
 				return err
+			}
+			if revision != 0 && revision != u.Revision {
+				return &idbridge.Error{Kind: idbridge.Conflicting, Msg: "the user was changed meanwhile", Hint: "read again and repeat"}
 			}
 			t.note(idbridge.Audit{Actor: by, Action: "user.delete", Target: u.UserName(), User: id})
 			return t.purge(ctx, []idbridge.User{u}, by)
@@ -190,7 +202,7 @@ func (t *tx) purge(ctx context.Context, users []idbridge.User, by string) error 
 	if err != nil {
 		return err
 	}
-	for _, table := range [...]string{"links", "claims", "grants", "keys", "outbox"} {
+	for _, table := range [...]string{"links", "claims", "grants", "keys", "outbox", "backoff", "flip"} {
 		if _, err := t.ExecContext(ctx, `DELETE FROM `+table+` WHERE `+t.s.among("user_id", 1), list); err != nil {
 			return fmt.Errorf("delete from %s: %w", table, err)
 		}

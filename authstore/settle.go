@@ -60,6 +60,9 @@ func (t *tx) settle(ctx context.Context, lead idbridge.Lead, settlements []idbri
 	if err := t.flush(ctx, ended); err != nil {
 		return err
 	}
+	if err := c.backOff(ctx); err != nil {
+		return err
+	}
 	return c.write(ctx)
 }
 
@@ -108,13 +111,19 @@ func (c *commit) settleOne(one *idbridge.Settlement, steps map[idbridge.SentID]o
 	case idbridge.SentRefused:
 		ended.add(int64(one.Sent), string(idbridge.SentRefused), c.t.now)
 		link.Sent, link.Digest = 0, idbridge.Digest{}
-		if one.Unusable != "" {
+		if one.Unusable != "" { // a mere miss of the compare-and-set is decided again at once
+			if c.refusals == nil {
+				c.refusals = map[string]refusedWrite{}
+			}
+			c.refusals[one.ID.ID] = refusedWrite{user.ID, one.Unusable}
 			c.w.ward.say(one.ID.ID, link.Locator, idbridge.Withheld{Why: one.Unusable})
 		}
 	case idbridge.SentSettled:
 		ended.add(int64(one.Sent), string(idbridge.SentSettled), c.t.now)
 		link.Sent = 0
 		c.w.change(step.run, &step.Step, user.ID, "", "")
+		c.taken = append(c.taken, one.ID.ID)
+		c.pushed(&step, user.ID)
 		if len(one.Base) > 0 {
 			link.Base = link.Base.Clone()
 			merge(link.Base, one.Base, false)

@@ -79,14 +79,21 @@ func (t *tx) putSource(ctx context.Context, directory string, src *idbridge.Sour
 
 // Population returns the numbers that guards compare with.
 func (s *Store) Population(ctx context.Context, directory string) (idbridge.Population, error) {
-	out, err := readPopulation(ctx, s.read, directory)
+	out, err := readPopulation(ctx, s.read, directory, micros(s.now()))
 	return out, fault(fmt.Sprintf("count population of %q", directory), err)
 }
 
-func readPopulation(ctx context.Context, q queryer, directory string) (idbridge.Population, error) {
+func readPopulation(ctx context.Context, q queryer, directory string, now int64) (idbridge.Population, error) {
 	var out idbridge.Population
 	row := q.QueryRowContext(ctx, `SELECT COUNT(*) FROM links WHERE directory = $1 AND state <> 'missing'`, directory)
 	if err := row.Scan(&out.Links); err != nil {
+		return out, err
+	}
+	row = q.QueryRowContext(ctx, `SELECT COUNT(*) FROM keys k JOIN users u ON u.id = k.user_id WHERE`+keysWhere("$2")+`
+		AND (k.not_before = 0 OR k.not_before <= $2) AND NOT u.suspended
+		AND EXISTS (SELECT 1 FROM links l WHERE l.user_id = u.id AND l.directory = $1)
+		AND NOT EXISTS (SELECT 1 FROM links l WHERE l.user_id = u.id AND l.state <> 'active')`, directory, now)
+	if err := row.Scan(&out.Keys); err != nil {
 		return out, err
 	}
 	rows, err := q.QueryContext(ctx, `SELECT DISTINCT g.user_id`+adminsWhere+` ORDER BY g.user_id`)
@@ -104,7 +111,7 @@ func (s *Store) Status(ctx context.Context, directory string) (idbridge.Source, 
 		if src, err = readSource(ctx, q, directory); err != nil {
 			return err
 		}
-		if pop, err = readPopulation(ctx, q, directory); err != nil {
+		if pop, err = readPopulation(ctx, q, directory, micros(s.now())); err != nil {
 			return err
 		}
 		return q.QueryRowContext(ctx, `SELECT
@@ -112,8 +119,9 @@ func (s *Store) Status(ctx context.Context, directory string) (idbridge.Source, 
 			(SELECT COUNT(*) FROM conflicts WHERE directory = $1 AND closed = 0),
 			(SELECT COUNT(*) FROM plans WHERE directory = $1 AND state = 'held'),
 			(SELECT COUNT(*) FROM outbox WHERE directory = $1),
-			(SELECT COUNT(*) FROM sent WHERE directory = $1 AND state = 'in doubt')`, directory).
-			Scan(&n.Quarantined, &n.Conflicts, &n.Held, &n.Pending, &n.InDoubt)
+			(SELECT COUNT(*) FROM sent WHERE directory = $1 AND state = 'in doubt'),
+			(SELECT COUNT(*) FROM backoff WHERE directory = $1)`, directory).
+			Scan(&n.Quarantined, &n.Conflicts, &n.Held, &n.Pending, &n.InDoubt, &n.Waiting)
 	})
 	return src, pop, n, err
 }

@@ -57,6 +57,9 @@ func (s *Store) Subjects(
 		if err := v.listed(ctx, out, at); err != nil {
 			return err
 		}
+		if err := v.standing(ctx, out, at); err != nil {
+			return err
+		}
 		if err := v.claimed(ctx, shown); err != nil {
 			return err
 		}

@@ -108,6 +108,12 @@ func (c *commit) write(ctx context.Context) error {
 	if err := c.t.closeConflicts(ctx, w.closed); err != nil {
 		return fmt.Errorf("conflicts: %w", err)
 	}
+	if err := c.recovered(ctx); err != nil {
+		return err
+	}
+	if err := c.writeFlips(ctx); err != nil {
+		return err
+	}
 	return w.ward.write(ctx, c.t)
 }
 

@@ -36,6 +36,8 @@ type Options struct {
 	CacheSize int
 	// Holder names this process in the lease; default: host name, process id and a random part.
 	Holder string
+	// Release of this program, for the message when the store needs a newer one; default: none is named.
+	Release string
 }
 
 const sqliteScheme = "sqlite:"

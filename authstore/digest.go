@@ -13,8 +13,8 @@ import (
 // tables lists every table of the store, in alphabetical order.
 func tables() []string {
 	return []string{
-		"audit", "backoff", "claims", "conflicts", "counter", "directory_group", "flip", "grants", "group_role", "keys", "lease", "links", "membership", "outbox",
-		"plan_decision", "plans", "quarantine", "revision", "run_change", "run_created", "runs", "sent", "source", "tombstone", "users",
+		"audit", "audit_anchor", "audit_block", "audit_erased", "backoff", "claims", "conflicts", "counter", "directory_group", "flip", "grants", "group_role", "installation",
+		"keys", "lease", "links", "membership", "outbox", "plan_decision", "plans", "quarantine", "revision", "run_change", "run_created", "runs", "sent", "source", "tombstone", "users",
 	}
 }
 

@@ -69,11 +69,30 @@ func (f *feed) poll(ctx context.Context, s *Store) error {
 	if err != nil {
 		return err
 	}
+	if known := f.newest(); revision < known {
+		if err := s.fellBack(ctx, known); err != nil {
+			return err
+		}
+	}
 	if f.seen(revision) {
 		s.cache.drop(&touched{all: true})
+		if err := s.readRestored(ctx); err != nil {
+			return err
+		}
 	}
 	f.good.Store(start)
 	return nil
+}
+
+// newest returns the highest revision that this process saw or made.
+func (f *feed) newest() int64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	newest := f.last
+	for r := range f.ours {
+		newest = max(newest, r)
+	}
+	return newest
 }
 
 // seen takes note of a revision and tells whether anybody else had a part in getting there.
@@ -100,7 +119,9 @@ func (f *feed) run(ctx context.Context, s *Store) {
 	for n := 1; pause(ctx, feedPoll) == nil; n++ {
 		err := f.poll(ctx, s)
 		if err == nil && n%sourcesPoll == 0 {
-			err = f.readSources(ctx, s)
+			if err = f.readSources(ctx, s); err == nil {
+				err = s.moved(ctx)
+			}
 		}
 		if ctx.Err() != nil {
 			return

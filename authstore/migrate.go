@@ -77,11 +77,7 @@ func (s *Store) up(ctx context.Context, dialect goose.Dialect) error {
 		return fmt.Errorf("read schema version: %w", err)
 	}
 	if current > target {
-		return &idbridge.Error{
-			Kind: idbridge.Conflicting,
-			Msg:  fmt.Sprintf("the store's schema is version %d, this program knows up to %d", current, target),
-			Hint: "start the newer release that wrote it, or restore a backup from before the upgrade",
-		}
+		return s.mayWork(ctx, current, target)
 	}
 	if _, err := provider.Up(ctx); err != nil {
 		var partial *goose.PartialError
@@ -90,7 +86,7 @@ func (s *Store) up(ctx context.Context, dialect goose.Dialect) error {
 		}
 		return fmt.Errorf("migrate: %w", err)
 	}
-	return nil
+	return s.stamp(ctx, target)
 }
 
 // foreign is the ending of migration files that are for the other database.

@@ -18,7 +18,10 @@ import (
 	"github.com/idbridge/idbridge"
 )
 
-const defaultCacheSize = 20_000
+const (
+	defaultCacheSize = 20_000
+	closeWait        = 5 * time.Second
+)
 
 // Store is the memory of the bridge. It is safe for concurrent use.
 type Store struct {
@@ -35,6 +38,9 @@ type Store struct {
 	cache       *cache
 	feed        *feed
 	uses        *uses
+	release     string // of this program, for messages
+	path        string // SQLite: of the file
+	*watch
 	stop        context.CancelFunc
 	background  *sync.WaitGroup
 }
@@ -46,6 +52,7 @@ func Open(ctx context.Context, c Config, o Options) (*Store, error) {
 		return nil, fmt.Errorf("open store: %w", errors.Join(faults...))
 	}
 	s := &Store{now: o.Now, log: o.Log, schema: o.Schema, outward: o.Outward, rules: o.RoleRules, holder: o.Holder, uses: &uses{}, background: &sync.WaitGroup{}}
+	s.release, s.watch = o.Release, &watch{}
 	s.fill(o)
 	var err error
 	if path, ok := strings.CutPrefix(c.URL, sqliteScheme); ok {
@@ -116,14 +123,20 @@ func (s *Store) start(ctx context.Context) error {
 	if err := s.migrate(ctx); err != nil {
 		return err
 	}
+	if err := s.recognise(ctx); err != nil {
+		return err
+	}
 	if err := s.feed.begin(ctx, s); err != nil {
 		return err
 	}
+	s.putMark(ctx)
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
 	s.background.Go(func() { s.flushUses(background) })
 	if s.postgres {
 		s.background.Go(func() { s.feed.run(background, s) })
+	} else {
+		s.background.Go(func() { s.keepMark(background) })
 	}
 	return nil
 }
@@ -132,6 +145,9 @@ func (s *Store) start(ctx context.Context) error {
 func (s *Store) Close() error {
 	s.stop()
 	s.background.Wait()
+	last, cancel := context.WithTimeout(context.Background(), closeWait)
+	defer cancel()
+	s.putMark(last)
 	return s.closeFiles()
 }
 

@@ -74,8 +74,9 @@ func (s *Store) BeginRun(ctx context.Context, run idbridge.Run) (idbridge.RunID,
 		}
 		// Two nodes may compute the same id: the loser's transaction is run again.
 		found, err := one(t.QueryRowContext(ctx, `INSERT INTO runs (`+runColumns+`)
-			SELECT COALESCE(MAX(id), 0) + 1, $1, $2, CAST($3 AS BIGINT), $4, $5, FALSE, CAST($6 AS BIGINT), 0, $7, $8, '', '', CAST($9 AS BIGINT)
-			FROM runs WHERE 1 = 1 ON CONFLICT (directory, kind, slot) WHERE slot <> 0 DO NOTHING RETURNING id`,
+			SELECT MAX(id) + 1, $1, $2, CAST($3 AS BIGINT), $4, $5, FALSE, CAST($6 AS BIGINT), 0, $7, $8, '', '', CAST($9 AS BIGINT)
+			FROM (SELECT COALESCE(MAX(id), 0) AS id FROM runs UNION ALL SELECT value FROM counter WHERE name = 'run') AS n
+			WHERE 1 = 1 ON CONFLICT (directory, kind, slot) WHERE slot <> 0 DO NOTHING RETURNING id`,
 			run.Directory, string(run.Kind), micros(run.Slot), prose(run.Author), string(run.State), started, string(counts), run.Plan,
 			run.Epoch), &id)
 		if err == nil && !found {
@@ -126,6 +127,9 @@ func (s *Store) EndRun(ctx context.Context, lead idbridge.Lead, run idbridge.Run
 	})
 	if err == nil && source != nil {
 		s.feed.setComplete(run.Directory, source.Complete)
+	}
+	if err == nil && worthAudit(&run) {
+		s.putMark(ctx)
 	}
 	return err
 }

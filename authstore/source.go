@@ -123,5 +123,6 @@ func (s *Store) Status(ctx context.Context, directory string) (idbridge.Source, 
 			(SELECT COUNT(*) FROM backoff WHERE directory = $1)`, directory).
 			Scan(&n.Quarantined, &n.Conflicts, &n.Held, &n.Pending, &n.InDoubt, &n.Waiting)
 	})
+	src.Restored = moment(s.copied.Load())
 	return src, pop, n, err
 }

@@ -28,6 +28,7 @@ func (s *Store) openSQLite(path string) error {
 	if err != nil {
 		return fmt.Errorf("find database: %w", err)
 	}
+	s.path = path
 	if err := s.takeLock(path + ".lock"); err != nil {
 		return err
 	}

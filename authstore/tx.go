@@ -131,6 +131,7 @@ func (t *tx) commit(revision int64) error {
 		}
 		return fmt.Errorf("commit: %w", err)
 	}
+	t.s.dirty.Store(true)
 	if revision != 0 {
 		t.s.feed.own(revision)
 	}

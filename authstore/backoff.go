@@ -14,6 +14,12 @@ type refusedWrite struct {
 	why  string
 }
 
+// backoffRow is what is known about the refused writes of one link.
+type backoffRow struct {
+	idbridge.Backoff
+	since int64
+}
+
 // backOff counts the writes that were refused, and forgets the count of those that were taken.
 func (c *commit) backOff(ctx context.Context) error {
 	if len(c.refusals) == 0 && len(c.taken) == 0 {
@@ -30,12 +36,15 @@ func (c *commit) backOff(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	come := newBatch(putRows, "backoff", "link directory", "user_id:n attempts:n until:n why")
+	come := newBatch(putRows, "backoff", "link directory", "user_id:n attempts:n until:n since:n why")
 	gone := newBatch(deleteRows, "backoff", "link directory", "")
 	for id, r := range c.refusals {
-		attempts := there[id].Attempts + 1
+		attempts, since := there[id].Attempts+1, there[id].since
+		if since == 0 {
+			since = c.t.now
+		}
 		wait := idbridge.Wait(idbridge.ExternalID{Directory: c.lead.Directory, ID: id}, attempts)
-		come.add(pack(id), c.lead.Directory, int64(r.user), int64(attempts), c.t.now+wait.Microseconds(), prose(r.why))
+		come.add(pack(id), c.lead.Directory, int64(r.user), int64(attempts), c.t.now+wait.Microseconds(), since, prose(r.why))
 	}
 	for _, id := range c.taken {
 		if _, ok := there[id]; ok && c.refusals[id].why == "" {
@@ -46,19 +55,19 @@ func (c *commit) backOff(ctx context.Context) error {
 }
 
 // readBackoffs returns which of the links (packed ids) are left alone for a while, by id.
-func (s *Store) readBackoffs(ctx context.Context, q queryer, directory string, links []string) (map[string]idbridge.Backoff, error) {
-	out := map[string]idbridge.Backoff{}
+func (s *Store) readBackoffs(ctx context.Context, q queryer, directory string, links []string) (map[string]backoffRow, error) {
+	out := map[string]backoffRow{}
 	var some bool // nearly never
 	if err := q.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM backoff)`).Scan(&some); err != nil || !some {
 		return out, err
 	}
-	rows, err := q.QueryContext(ctx, `SELECT link, attempts, until, why FROM backoff WHERE directory = $1 AND `+s.among("link", 2), directory,
+	rows, err := q.QueryContext(ctx, `SELECT link, attempts, until, since, why FROM backoff WHERE directory = $1 AND `+s.among("link", 2), directory,
 		s.texts(links))
 	_, err = collect(rows, err, func(r *sql.Rows) (struct{}, error) {
 		var id string
-		var b idbridge.Backoff
+		var b backoffRow
 		var until int64
-		err := r.Scan(&id, &b.Attempts, &until, &b.Why)
+		err := r.Scan(&id, &b.Attempts, &until, &b.since, &b.Why)
 		b.Until = moment(until)
 		out[unpack(id)] = b
 		return struct{}{}, err

@@ -12,16 +12,26 @@ import (
 	"github.com/idbridge/idbridge"
 )
 
-// Quarantine returns what cannot be used of the directory's records, by record.
+// quarantineQuery reads the quarantine rows of a directory, and beside them the records whose writes it refuses; those have a
+// row of their own where they have no other about the whole record.
+const quarantineQuery = `SELECT q.id, q.locator, COALESCE(l.user_id, 0), q.attribute, q.value, q.why, q.since,
+	CASE WHEN q.attribute = '' THEN COALESCE(b.attempts, 0) ELSE 0 END, CASE WHEN q.attribute = '' THEN COALESCE(b.until, 0) ELSE 0 END
+	FROM quarantine q LEFT JOIN links l ON l.directory = q.directory AND l.id = q.id
+	LEFT JOIN backoff b ON b.directory = q.directory AND b.link = q.id WHERE q.directory = $1
+UNION ALL SELECT b.link, COALESCE(l.locator, ''), b.user_id, '', '', b.why, b.since, b.attempts, b.until
+	FROM backoff b LEFT JOIN links l ON l.directory = b.directory AND l.id = b.link
+	WHERE b.directory = $1 AND NOT EXISTS (SELECT 1 FROM quarantine q WHERE q.directory = b.directory AND q.id = b.link AND q.attribute = '')
+ORDER BY 1, 2, 4, 5`
+
+// Quarantine returns what cannot be used of the directory's records, and what the directory does not take, by record.
 func (s *Store) Quarantine(ctx context.Context, directory string) ([]idbridge.QuarantineRow, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT q.id, q.locator, COALESCE(l.user_id, 0), q.attribute, q.value, q.why, q.since
-		FROM quarantine q LEFT JOIN links l ON l.directory = q.directory AND l.id = q.id
-		WHERE q.directory = $1 ORDER BY q.id, q.locator, q.attribute, q.value`, directory)
+	rows, err := s.read.QueryContext(ctx, quarantineQuery, directory)
 	out, err := collect(rows, err, func(r *sql.Rows) (idbridge.QuarantineRow, error) {
 		q := idbridge.QuarantineRow{Link: idbridge.ExternalID{Directory: directory}}
-		var since int64
-		err := r.Scan(&q.Link.ID, &q.Locator, &q.User, &q.Attribute, &q.Value, &q.Why, &since)
-		q.Link.ID, q.Locator, q.Value, q.Since = unpack(q.Link.ID), unpack(q.Locator), unpack(q.Value), moment(since)
+		var since, until int64
+		err := r.Scan(&q.Link.ID, &q.Locator, &q.User, &q.Attribute, &q.Value, &q.Why, &since, &q.Attempts, &until)
+		q.Link.ID, q.Locator, q.Value = unpack(q.Link.ID), unpack(q.Locator), unpack(q.Value)
+		q.Since, q.Until = moment(since), moment(until)
 		return q, err
 	})
 	return out, fault(fmt.Sprintf("read quarantine of %q", directory), err)

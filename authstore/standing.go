@@ -32,7 +32,7 @@ func (v *survey) standing(ctx context.Context, out []idbridge.Subject, at map[st
 		return err
 	}
 	for id, b := range backoffs {
-		out[at[id]].Backoff = &b
+		out[at[id]].Backoff = &b.Backoff
 	}
 	err = v.s.readFlips(ctx, v.q, v.directory, linked, func(key flipKey, row flipRow) {
 		subject := &out[at[key.link]]

@@ -14,8 +14,8 @@ ALTER TABLE source ADD COLUMN alarm TEXT NOT NULL DEFAULT '';
 
 -- Records whose writes the directory refuses.
 CREATE TABLE backoff (
-    directory TEXT NOT NULL, link TEXT NOT NULL, user_id BIGINT NOT NULL, attempts BIGINT NOT NULL, until BIGINT NOT NULL, why TEXT NOT NULL,
-    PRIMARY KEY (link, directory)
+    directory TEXT NOT NULL, link TEXT NOT NULL, user_id BIGINT NOT NULL, attempts BIGINT NOT NULL, until BIGINT NOT NULL, since BIGINT NOT NULL,
+    why TEXT NOT NULL, PRIMARY KEY (link, directory)
 );
 CREATE INDEX backoff_user ON backoff (user_id);
 

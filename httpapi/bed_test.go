@@ -22,16 +22,12 @@ import (
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/getkin/kin-openapi/routers"
 	"github.com/getkin/kin-openapi/routers/gorillamux"
-	"go.uber.org/goleak"
-
 	"github.com/idbridge/idbridge"
 	"github.com/idbridge/idbridge/authstore"
 	"github.com/idbridge/idbridge/httpapi"
 	"github.com/idbridge/idbridge/httpapi/credential"
 	"github.com/idbridge/idbridge/sync/plan"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var shared document
 
@@ -142,12 +138,20 @@ func policy() *plan.Policy {
 
 func newBed(t testing.TB, change ...func(*httpapi.Config)) *bed {
 	t.Helper()
+	file := filepath.Join(t.TempDir(), "idbridge.db")
+	b := newBedAt(t, "sqlite:"+file, change...)
+	b.file = file
+	return b
+}
+
+// newBedAt makes a bed over the empty store at url.
+func newBedAt(t testing.TB, url string, change ...func(*httpapi.Config)) *bed {
+	t.Helper()
 	b := &bed{
 		t: t, corp: &door{}, push: &pusher{}, runner: &runner{}, log: &safeBuffer{}, seen: &safeBuffer{}, keys: map[string]idbridge.KeyText{}, ids: map[string]idbridge.UserID{},
 	}
-	b.file = filepath.Join(t.TempDir(), "idbridge.db")
 	var err error
-	b.store, err = authstore.Open(context.Background(), authstore.Config{URL: "sqlite:" + b.file}, authstore.Options{
+	b.store, err = authstore.Open(context.Background(), authstore.Config{URL: url}, authstore.Options{
 		Schema: schema(), Outward: map[string][]idbridge.Attribute{"corp": {idbridge.Email, idbridge.GivenName, idbridge.FamilyName, "phone"}},
 	})
 	if err != nil {

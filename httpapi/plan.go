@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -39,7 +40,7 @@ type refusalView struct {
 
 func viewPlan(p *idbridge.Plan) PlanView {
 	v := PlanView{
-		Hash: p.Hash, Run: p.Run, Directory: p.Directory, State: p.State, Decisions: p.Decisions, Removals: p.Removals(), Admins: nonNil(p.AdminsHit()), Counts: p.Counts,
+		Hash: p.Hash, Run: p.Run, Directory: p.Directory, State: cmp.Or(p.State, idbridge.PlanReady), Decisions: p.Decisions, Removals: p.Removals(), Admins: nonNil(p.AdminsHit()), Counts: p.Counts,
 		Verdicts: slices.Clone(nonNil(p.Verdicts)), Proof: p.Proof, Created: moment(p.Created), Decided: moment(p.Decided), By: p.By, Undoes: p.Undoes,
 	}
 	v.Proof.Canary = nonNil(v.Proof.Canary)

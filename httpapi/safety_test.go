@@ -260,7 +260,7 @@ func TestRunsAndHealth(t *testing.T) {
 		}
 	}
 	for _, want := range []string{
-		`idbridge_store_up 1`, `idbridge_runs{directory="corp",state="running"} 1`, `idbridge_records{directory="corp"}`, `idbridge_waiting{directory="corp",what="conflicts"} 1`,
+		`idbridge_store_up 1`, `idbridge_run_under_way{directory="corp"} 1`, `idbridge_records{directory="corp"}`, `idbridge_waiting{directory="corp",what="conflicts"} 1`,
 		`idbridge_waiting{directory="corp",what="held"} 0`, `idbridge_waiting{directory="corp",what="pending"}`, `idbridge_waiting{directory="corp",what="quarantined"}`,
 		`idbridge_http_request_seconds_count{method="GET",route="GET /api/v1/runs",status="200"} 1`,
 	} {

@@ -16,6 +16,8 @@ type rights interface {
 	Revision(ctx context.Context) (int64, error)
 	// Ping tells whether the store answers.
 	Ping(ctx context.Context) error
+	// Pulse says how the store itself is.
+	Pulse(ctx context.Context) (idbridge.Pulse, error)
 }
 
 // users reads and edits users.

@@ -77,6 +77,7 @@ type Subject struct {
 	Candidates []Candidate // for unlinked records: users that hold an equal unique value
 	Holders    []Holder    // who holds the unique values that the record shows, other than User
 	Keys       int         // keys of the linked user that are enabled and neither revoked nor expired
+	Manual     int         // roles granted to the linked user by hand; asked for an undo, and of no weight elsewhere
 	Backoff    *Backoff    // the directory refused writes of this record; nil: it did not
 	Flips      []Flip      // attributes that changed direction in consecutive runs
 }

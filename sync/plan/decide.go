@@ -21,8 +21,13 @@ import (
 //	absent, with proof          nothing                           missed, then suspended, then purged
 //	none of these               skipped                           skipped
 func Decide(p *Policy, s idbridge.Subject, o Observed, now time.Time) idbridge.Decision {
+	return decide(p, &s, &o, now, nil)
+}
+
+// decide is Decide; t follows each attribute when somebody wants an explanation, and is nil otherwise.
+func decide(p *Policy, s *idbridge.Subject, o *Observed, now time.Time, t *trace) idbridge.Decision {
 	var room [16]idbridge.Attribute // on the stack, as all of the work is
-	w := work{p: p, s: &s, o: &o, now: now, mapped: room[:0]}
+	w := work{p: p, s: s, o: o, now: now, mapped: room[:0], trace: t}
 	w.d.ID = s.ID
 	w.d.Situation = idbridge.Unchanged
 	if s.Link != nil {
@@ -50,6 +55,9 @@ type work struct {
 	user *idbridge.User   // the linked user, or the one that is being linked
 	base idbridge.Profile // of the link; nil on the first link
 	open bool             // something waits: the digest stays zero, so that the next run decides again
+
+	older bool   // the record shows an older version than it showed before
+	trace *trace // nil: nobody asks why
 
 	before, after     idbridge.Profile // of the store step
 	outBefore, outFor idbridge.Profile // of the directory step
@@ -106,10 +114,23 @@ func (w *work) shown(r *idbridge.Record) {
 		w.newcomer()
 		return
 	}
+	w.older = link.State != idbridge.LinkMissing && idbridge.Earlier(r.Version, link.Seen)
 	w.state()
 	w.merge()
 	w.assemble(idbridge.Update)
 	w.settle(r)
+	if w.d.Back {
+		w.backwards(r)
+	}
+}
+
+// backwards leaves alone a record that shows an older state than it showed before: a directory that was put back from a
+// backup, or a replica that is behind, must not bring back what was changed since. The steps stay in the decision for who
+// approves them; see Allowed.
+func (w *work) backwards(r *idbridge.Record) {
+	w.d.Situation = idbridge.Skipped
+	w.say("shows an older state (" + r.Version + ") than it showed before (" + w.s.Link.Seen +
+		"): left alone until it shows a newer one, or somebody approves the plan")
 }
 
 // contentless decides about a record that is there but shows nothing: only the counting of its absence ends.
@@ -229,6 +250,9 @@ func (w *work) settle(r *idbridge.Record) {
 	now := idbridge.Observation{Locator: r.Locator, Version: r.Version, Order: r.Order, Digest: w.o.Digest}
 	if now.Locator == "" {
 		now.Locator = link.Locator
+	}
+	if w.older && !w.d.Back {
+		now.Version = link.Seen // nothing in it is older; what counts as older stays
 	}
 	if r.Order == 0 {
 		now.Order = link.Order

@@ -14,11 +14,15 @@ func (w *work) merge() {
 		dir, known := w.seen(a)
 		if !known {
 			w.unknown(a)
+			w.traceUnknown(a)
 			continue
 		}
 		side := sides{a: a, rule: rule, store: usable(w.user.Profile[a]), dir: dir}
 		side.base, side.based = w.base[a]
 		side.base = usable(side.base)
+		if w.older && !w.d.Back {
+			w.d.Back = !w.p.Schema.Equal(a, side.base, dir)
+		}
 		switch {
 		case rule.Flow == Once:
 			w.once(&side)
@@ -35,7 +39,8 @@ type sides struct {
 	a                idbridge.Attribute
 	rule             Rule
 	base, store, dir idbridge.Values
-	based            bool // the base says something, if only that both sides were empty
+	based            bool   // the base says something, if only that both sides were empty
+	why              string // of what is done, for who asks
 }
 
 // unknown keeps an attribute that could not be read. When there is something to keep, the record is decided again, since
@@ -54,13 +59,16 @@ func (w *work) unknown(a idbridge.Attribute) {
 // once takes the directory's first value, and never looks again.
 func (w *work) once(s *sides) {
 	if len(s.base) > 0 || len(s.dir) == 0 {
+		w.tell(s.a, outcomeNothing, "flow once: only the directory's first value counts", nil)
 		return
 	}
 	if len(s.store) == 0 {
+		s.why = "flow once: the directory's first value"
 		w.pull(s)
 		return
 	}
 	w.moveBase(s.a, s.dir)
+	w.tell(s.a, outcomeBase, "flow once: the store has a value already", nil)
 }
 
 // equal folds: what both sides hold is the base, whatever it was. A spelling that the equality rule does not see is never
@@ -69,21 +77,27 @@ func (w *work) equal(s *sides) {
 	if c := w.openConflict(s.a); c != nil {
 		w.d.Closed = append(w.d.Closed, c.ID)
 	}
+	w.tell(s.a, outcomeNothing, "equal on both sides", nil)
 	if failpoint.Mutant("nofold") {
 		return
 	}
 	switch {
 	case len(s.dir) == 0 && len(s.store) == 0:
 		if len(s.base) > 0 || !s.based && s.rule.Flow == Out {
-			w.moveBase(s.a, idbridge.Values{})
+			w.fold(s, idbridge.Values{})
 		}
 	case same(s.dir, s.store):
 		if !s.based || !same(s.base, s.dir) {
-			w.moveBase(s.a, s.dir)
+			w.fold(s, s.dir)
 		}
 	default:
 		w.respell(s)
 	}
+}
+
+func (w *work) fold(s *sides, v idbridge.Values) {
+	w.moveBase(s.a, v)
+	w.tell(s.a, outcomeBase, "equal on both sides: only what they last agreed on is noted", nil)
 }
 
 // respell follows the directory in spellings that the equality rule does not see, unless the store owns the attribute.
@@ -98,12 +112,14 @@ func (w *work) respell(s *sides) {
 	byDir := !same(s.base, s.dir)
 	switch {
 	case byDir && s.rule.Flow != Out && w.p.Schema[s.a].Match != idbridge.Boolean:
+		s.why = "the directory spells it in another way"
 		w.pull(s)
 	case w.p.Schema.Equal(s.a, s.base, s.dir):
+		w.tell(s.a, outcomeNothing, "equal on both sides but for the spelling", nil)
 	case s.rule.Flow == Out:
-		w.moveBase(s.a, s.store)
+		w.fold(s, s.store)
 	default:
-		w.moveBase(s.a, s.dir)
+		w.fold(s, s.dir)
 	}
 }
 
@@ -111,19 +127,27 @@ func (w *work) respell(s *sides) {
 func (w *work) unequal(s *sides) {
 	byDir := !w.p.Schema.Equal(s.a, s.base, s.dir)
 	byStore := !w.p.Schema.Equal(s.a, s.base, s.store)
+	if len(w.s.Flips) > 0 && w.flips(s) {
+		return
+	}
 	switch {
 	case len(s.store) == 0 && slices.Contains(w.p.Required, s.a):
-		w.pull(s) // a user without a name is never what anybody wanted to send out
+		s.why = "a user must have one, and the store has none" // never what anybody wanted to send out
+		w.pull(s)
 	case s.rule.Flow == In && !byDir:
 		w.closeOpen(s, idbridge.StoreWinner, "an override in the store stays until the directory's value changes")
 		w.say(string(s.a) + " is overridden in the store")
+		w.tell(s.a, outcomeNothing, "overridden in the store: flow in, and the directory's value did not change", nil)
 	case s.rule.Flow == Out && !s.based && len(s.store) == 0:
-		w.pull(s) // both sides were empty before, so what one side has is copied
+		s.why = "both sides were empty before, so what the directory has is copied" // and nothing is removed
+		w.pull(s)
 	case !byStore && s.rule.Flow != Out:
 		w.closeOpen(s, idbridge.DirectoryWinner, "only the directory's value differs from the base now")
+		s.why = "only the directory's value changed"
 		w.pull(s)
 	case !byDir:
 		w.closeOpen(s, idbridge.StoreWinner, "only the store's value differs from the base now")
+		s.why = "only the store's value changed"
 		w.push(s)
 	case s.rule.Flow == In:
 		w.conflict(s, idbridge.DirectoryWinner, "the directory owns the attribute (flow in)")
@@ -158,14 +182,17 @@ func (w *work) conflict(s *sides, winner idbridge.Winner, why string) {
 	case idbridge.DirectoryWinner:
 		if w.pull(s) {
 			w.row(s, winner, why)
+			w.traceConflict(s, why)
 		}
 	case idbridge.StoreWinner:
 		if w.push(s) {
 			w.row(s, winner, why)
+			w.traceConflict(s, why)
 		}
 	case idbridge.NoWinner, idbridge.ValueWinner:
 		w.open = true
 		w.say(string(s.a) + " was changed on both sides and waits for a person")
+		w.tell(s.a, outcomeHeld, "changed on both sides, and waits for a person (on_conflict: hold)", nil)
 		if c := w.openConflict(s.a); c == nil || !same(c.Store, s.store) || !same(c.Directory, s.dir) || !same(c.Base, s.base) {
 			w.row(s, idbridge.NoWinner, why)
 		}
@@ -223,10 +250,12 @@ func (w *work) pull(s *sides) bool {
 		}
 	}
 	if same(take, s.store) {
+		w.tell(s.a, outcomeBase, "the store has it already: only what both sides last agreed on is noted", nil)
 		return false
 	}
 	put(&w.before, s.a, s.store)
 	put(&w.after, s.a, take)
+	w.tell(s.a, outcomeStore, s.why, take)
 	return true
 }
 
@@ -236,6 +265,10 @@ func (w *work) push(s *sides) bool {
 	w.open = true
 	if !w.p.Writable {
 		w.say(string(s.a) + " waits: the directory takes no changes")
+		w.tell(s.a, outcomeHeld, "changed in the store only, and the directory takes no changes", nil)
+		return false
+	}
+	if w.s.Backoff != nil && w.refusedBefore(s) {
 		return false
 	}
 	store := s.store
@@ -244,6 +277,7 @@ func (w *work) push(s *sides) bool {
 	}
 	put(&w.outBefore, s.a, s.dir)
 	put(&w.outFor, s.a, store)
+	w.tell(s.a, outcomeDirectory, s.why, store)
 	return true
 }
 

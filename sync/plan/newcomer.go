@@ -101,6 +101,7 @@ func (w *work) create() {
 		}
 		if v = w.free(a, v); len(v) > 0 {
 			after[a] = v
+			w.tell(a, outcomeStore, "a new user has what his record shows", v)
 		}
 	}
 	if len(after[idbridge.UserName]) == 0 {

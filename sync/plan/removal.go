@@ -14,6 +14,9 @@ func (r *removals) all() int { return r.absent + r.inactive + r.purged }
 
 func (t *Tally) complete(f *Facts) (idbridge.Verdict, bool) {
 	v := idbridge.Verdict{Guard: GuardComplete, Count: t.absences, Of: f.Population.Links}
+	if f.Undo {
+		return v, false
+	}
 	doubt := cmp.Or(f.Proof.Doubt, t.doubt)
 	if f.Complete && t.doubt == "" {
 		return v, !f.Pushed
@@ -31,7 +34,7 @@ func (t *Tally) complete(f *Facts) (idbridge.Verdict, bool) {
 func (t *Tally) empty(f *Facts) (idbridge.Verdict, bool) {
 	before := max(f.Records, f.Population.Links)
 	v := idbridge.Verdict{Guard: GuardEmpty, Count: t.counts.Seen, Of: before}
-	if f.Pushed || !f.Complete {
+	if f.Pushed || f.Undo || !f.Complete {
 		return v, false
 	}
 	if t.counts.Seen == 0 && before > 0 {

@@ -47,9 +47,11 @@ func (w *work) state() {
 	switch v, known := w.seenActive(); {
 	case known && !w.p.Schema.Equal(idbridge.Active, w.base[idbridge.Active], v):
 		w.moveBase(idbridge.Active, v)
+		w.d.Back = w.older
 	case !known:
 		w.unknown(idbridge.Active)
 	}
+	w.traceActive(want)
 	if link.State == want {
 		return
 	}
@@ -64,7 +66,7 @@ func (w *work) state() {
 		step.Why = "the record is back"
 	}
 	w.d.Steps = append(w.d.Steps, step)
-	w.admin(want)
+	w.ends(want)
 }
 
 // active tells what the directory says about letting the user in. When that cannot be read, the state stays; who comes
@@ -158,6 +160,7 @@ func (w *work) waiting() {
 		w.say("kept: another directory shows the user")
 	case next >= ripe && !link.Since.IsZero() && w.now.Sub(link.Since) >= w.p.PurgeAfter:
 		w.d.Situation = idbridge.Purged
+		w.d.Keys = w.s.Keys
 		w.d.Steps = append(w.d.Steps, idbridge.Step{
 			ID: w.s.ID, User: w.d.User, Side: idbridge.StoreSide, Verb: idbridge.Purge, Before: w.user.Profile,
 			Locator: link.Locator, Why: "absent for longer than the grace period",
@@ -197,12 +200,17 @@ func (w *work) suspend(why string) {
 	})
 	w.d.Seen = w.lastSeen()
 	w.d.Seen.Sightings = max(proved, link.Sightings+1)
-	w.admin(idbridge.LinkMissing)
+	w.ends(idbridge.LinkMissing)
 }
 
-// admin marks the decision when an administrator gains or loses access as the link's state becomes next.
-func (w *work) admin(next idbridge.LinkState) {
-	w.d.Admin = w.s.Privileged && w.p.may(w.s, w.s.Link.State) != w.p.may(w.s, next)
+// ends notes what it means for the user's keys, and whether an administrator gains or loses access, that the link's state
+// becomes next.
+func (w *work) ends(next idbridge.LinkState) {
+	before, after := w.p.may(w.s, w.s.Link.State), w.p.may(w.s, next)
+	w.d.Admin = w.s.Privileged && before != after
+	if before && !after {
+		w.d.Keys = w.s.Keys
+	}
 }
 
 // may tells whether the subject's user may act when his link to this directory has the given state.

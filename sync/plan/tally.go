@@ -16,6 +16,7 @@ type Facts struct {
 	Scope      string              // config hash now: Policy.Scope
 	Known      string              // config hash that the store has; "" before the first run
 	Pushed     bool                // a push: no percentages; scope and the last-admin rule stay
+	Undo       bool                // the reverse of a run: rests on no listing, and percentages count all the same
 	Admins     []idbridge.Subject  // what the store knows about Tally.AdminRecords; without it the guard errs to the safe side
 	Restored   time.Time           // Source.Restored: when the store was found to be an older copy; zero when it is not
 

@@ -173,6 +173,7 @@ func (w *work) withholdFor(s *sides, higher string) {
 
 func (w *work) withhold(h idbridge.Withheld) {
 	w.open = true
+	w.tell(h.Attribute, outcomeWithheld, h.Why, nil)
 	if !slices.Contains(w.d.Withheld, h) {
 		w.d.Withheld = append(w.d.Withheld, h)
 	}

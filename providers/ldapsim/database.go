@@ -24,6 +24,7 @@ type database struct {
 	rootPassword string
 	writes       []Write
 	counts       map[Op]int
+	ranges       int // values of an attribute that one answer shows; 0: all
 }
 
 func newSeed() string {

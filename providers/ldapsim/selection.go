@@ -6,6 +6,7 @@ import "slices"
 type selection struct {
 	user, operational bool
 	some              []description
+	from              map[*attributeType]int // where a range begins that is asked for
 }
 
 func (d *database) choose(names []string) selection {
@@ -20,8 +21,17 @@ func (d *database) choose(names []string) selection {
 		case "+":
 			out.operational = true
 		default: // 1.1 is no attribute; nor is what the schema does not know
-			if desc, ok := d.schema.describe(n); ok {
-				out.some = append(out.some, desc)
+			plain, from := rangeOf(n)
+			desc, ok := d.schema.describe(plain)
+			if !ok {
+				continue
+			}
+			out.some = append(out.some, desc)
+			if from >= 0 {
+				if out.from == nil {
+					out.from = map[*attributeType]int{}
+				}
+				out.from[desc.kind] = from
 			}
 		}
 	}
@@ -41,17 +51,24 @@ func (d *database) encodeEntry(t *tree, who string, e *entry, s selection, types
 	w.begin(tagEntry)
 	w.text(tagOctets, e.name.String())
 	w.begin(tagSequence)
-	write := func(a attribute) {
+	one := func(name string, values []value) {
 		w.begin(tagSequence)
-		w.text(tagOctets, a.String())
+		w.text(tagOctets, name)
 		w.begin(tagSet)
-		for i := range a.values {
+		for i := range values {
 			if !typesOnly {
-				w.text(tagOctets, a.values[i].raw)
+				w.text(tagOctets, values[i].raw)
 			}
 		}
 		w.end()
 		w.end()
+	}
+	write := func(a attribute) {
+		name, values, more := d.chunk(a, s)
+		if more {
+			one(a.String(), nil)
+		}
+		one(name, values)
 	}
 	for _, a := range e.attrs {
 		if s.wants(a) && d.level(who, e, a.kind) >= Read {

@@ -89,7 +89,7 @@ func (r *pass) apply(ctx context.Context, approved *idbridge.Plan, by string) (*
 	r.unchanged(approved.Counts.Seen) // the listing that the plan rests on showed them
 	err = r.ask(ctx, plan.Facts{
 		Complete: true, Proof: approved.Proof, First: r.source.Runs == 0, Records: r.source.Records,
-		Scope: r.p.Scope, Known: r.p.Scope, Restored: r.source.Restored,
+		Scope: r.p.Scope, Known: r.p.Scope, Restored: r.source.Restored, Undo: approved.Undoes != 0,
 	})
 	if err != nil {
 		return nil, err
@@ -98,6 +98,7 @@ func (r *pass) apply(ctx context.Context, approved *idbridge.Plan, by string) (*
 		return nil, err
 	}
 	r.header.Hash, r.row.Plan, r.report.Held = approved.Hash, approved.Hash, false
+	r.header.By = by // plan.Allowed lets pass what only a person may
 	if err := r.make(ctx); err != nil {
 		return nil, err
 	}

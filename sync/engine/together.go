@@ -96,8 +96,10 @@ func (r *pass) pull(ctx context.Context, o *observer, wanted []idbridge.External
 	return pulled, nil
 }
 
-// yield tells each record which holders let their value go.
+// yield tells each record which holders let their value go. Who is absent from a listing that proves it lets his login and
+// his e-mail go to a new record at once, though his own access ends only once his absence is confirmed.
 func (r *pass) yield(o *observer, batch []shown, subjects []idbridge.Subject, looked map[idbridge.ExternalID]*plan.Observed) {
+	absent := o.end != nil && o.end.Complete && plan.Doubt(&o.end.Proof) == ""
 	for i := range subjects {
 		for _, h := range subjects[i].Holders {
 			if h.Link.ID == "" || h.Link.Directory != r.name || h.User == 0 {
@@ -105,7 +107,7 @@ func (r *pass) yield(o *observer, batch []shown, subjects []idbridge.Subject, lo
 			}
 			e := o.index.find(h.Link.ID)
 			switch {
-			case e != nil && (e.is(flagGone) || e.is(flagMissing) && !e.is(flagSeen)):
+			case e != nil && (e.is(flagGone) || e.is(flagMissing) && !e.is(flagSeen) || absent && e.absent()):
 				batch[i].observed.Yields = append(batch[i].observed.Yields, plan.Yield{Link: h.Link, Gone: true})
 			case plan.Lets(r.p, h, looked[h.Link]):
 				batch[i].observed.Yields = append(batch[i].observed.Yields, plan.Yield{Link: h.Link})

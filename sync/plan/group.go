@@ -10,6 +10,9 @@ import (
 // groupSteps is how many members one decision moves at most, so that a batch stays short.
 const groupSteps = 500
 
+// rulesChanged is why somebody who stays in a group joins it again.
+const rulesChanged = "what the group gives has changed"
+
 // DecideGroup says who joined and who left a group, in decisions of at most 500 steps, all joins before all leaves;
 // GroupSeen stands on the last one. old has the ids of the members that the store knows. A group that could not be read
 // whole is unknown, not empty: nil or Whole not OK gives no decision. A group that a complete listing no longer shows is
@@ -58,7 +61,7 @@ func DecideGroup(p *Policy, g idbridge.Group, seen *idbridge.Members, old []stri
 		case !stays:
 			gs.add(idbridge.Join, m, give, "")
 		case len(given) > 0 || ruled:
-			gs.add(idbridge.Join, m, give, "what the group gives has changed")
+			gs.add(idbridge.Join, m, give, rulesChanged)
 		}
 	}
 	for _, m := range old {
@@ -67,8 +70,11 @@ func DecideGroup(p *Policy, g idbridge.Group, seen *idbridge.Members, old []stri
 		case !stays:
 			gs.add(idbridge.Leave, m, union(had, give), "")
 		case len(taken) > 0: // out with what is no longer given, and in again with the rest
-			gs.add(idbridge.Leave, m, taken, "what the group gives has changed")
-			gs.add(idbridge.Join, m, give, "what the group gives has changed")
+			gs.add(idbridge.Leave, m, taken, rulesChanged)
+			if len(given) > 0 { // what is new comes in a step of its own, which a guard may hold; it is the last word on what the group gives
+				gs.add(idbridge.Join, m, minus(give, given), rulesChanged)
+			}
+			gs.add(idbridge.Join, m, give, rulesChanged)
 		}
 	}
 	return gs.split(seen.Name, idbridge.GroupSeen{Name: seen.Name, Digest: digest, Members: len(now)})
@@ -136,8 +142,8 @@ func (w *groupWork) split(name string, seen idbridge.GroupSeen) []idbridge.Decis
 	for _, part := range [][]idbridge.Step{w.steps[:joins], w.steps[joins:]} {
 		for len(part) > 0 {
 			n := min(groupSteps, len(part))
-			if n < len(part) && part[n].Verb == idbridge.Join && part[n-1].Verb == idbridge.Leave && part[n].ID == part[n-1].ID {
-				n-- // a leave and the join that follows it stay together
+			for n > 1 && n < len(part) && part[n].Verb == idbridge.Join && part[n].ID == part[n-1].ID {
+				n-- // a leave and the joins that follow it stay together
 			}
 			out = append(out, w.decision(name, part[:n:n]))
 			part = part[n:]

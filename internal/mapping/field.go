@@ -18,11 +18,22 @@ const (
 // lockedForGood is the value that an administrator's lock has, as against one that passes by itself.
 const lockedForGood = "000001010000Z"
 
-// Field says which attribute of a directory an attribute of the profile comes from, and goes to.
+// Field says which attribute of a directory an attribute of the profile comes from, and goes to; or how it is computed,
+// and then it only comes.
 type Field struct {
 	Attribute idbridge.Attribute
 	From      string // the directory's name for it, without options; compared without case
 	Form      Form
+	Expr      string // instead of From: an expression over the entry
+	Else      string // beside From: the same, for entries that show no value of From
+}
+
+// text returns the expression, "" for none.
+func (f *Field) text() string {
+	if f.Expr != "" {
+		return f.Expr
+	}
+	return f.Else
 }
 
 // maxText is the longest text value that is taken, in bytes. What is longer is no detail of a person.

@@ -26,6 +26,7 @@ type Config struct {
 	Directories []Directory // in the order of the file
 	Roles       []idbridge.RoleRule
 	Permissions map[idbridge.Role][]httpapi.Permission // beyond those of the built-in roles
+	Retention   authstore.Retention                    // how long what is over is kept; zero for ever
 	Outward     map[string][]idbridge.Attribute        // per directory: what it may receive from the store, sorted
 
 	root *value

@@ -21,6 +21,7 @@ import (
 const (
 	maxExpression = 2000    // bytes of its text
 	maxNodes      = 300     // parts of it
+	maxReads      = 64      // attributes that it may read
 	maxRead       = 1 << 16 // bytes of values that one evaluation may read
 	maxMade       = 1 << 18 // bytes of text that it may make
 	maxElements   = 10_000  // of all lists that it makes

@@ -148,7 +148,7 @@ func TestExpressionFaults(t *testing.T) {
 		`{"a": sn}`:                           "is not used here",
 		`1..1000000000`:                       "ranges are not used here",
 		`map(1..1000000000, "x")`:             "ranges are not used here",
-		`reduce(all("mail"), #acc + #, "")`:   "#acc is not used here",
+		`reduce(all("mail"), #acc + #, "")`:   `called "reduce"`,
 		`reduce(all("mail"), #)`:              `no function is called`,
 		`sort(all("mail"))`:                   `no function is called "sort"`,
 		`sn * 2`:                              `"*" is not used here`,
@@ -241,8 +241,9 @@ func TestF24Expression(t *testing.T) {
 		doubled + "z":                                              "makes too much text",
 		`replace(x, "s", x)`:                                       "makes too much text",
 		`map(all("many"), # + x)`:                                  "makes too much text",
-		`map(all("many"), map(all("many"), #)[0])`:                 "reads too much text",
+		`map(all("many"), map(all("many"), #)[0])`:                 "takes too much work",
 		`let l = all("many"); any(l, any(l, # == "")) ? "a" : "b"`: "takes too much work",
+		`first("many") + join(all("others"), "")`:                  "reads too much text",
 		`huge`:             "2^20 bytes",
 		`bad`:              "is not valid UTF-8",
 		`zero`:             "zero byte",
@@ -251,7 +252,7 @@ func TestF24Expression(t *testing.T) {
 		want = strings.ReplaceAll(want, "2^20 bytes", "bytes")
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		_, err := computed(t, "phone", text, entry{"uid": {"a"}, "x": {long[:3000]}, "many": many, "huge": huge, "bad": {"\xff"}, "zero": {"\x00"}})
+		_, err := computed(t, "phone", text, entry{"uid": {"a"}, "x": {long[:3000]}, "many": many, "others": many, "huge": huge, "bad": {"\xff"}, "zero": {"\x00"}})
 		runtime.ReadMemStats(&after)
 		var f *mapping.Fault
 		if !errors.As(err, &f) || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "secret") {

@@ -176,6 +176,9 @@ func (r *rewriter) read(p *ast.Node, how, name string, at ast.Node) {
 		i = len(r.reads)
 		r.reads = append(r.reads, name)
 	}
+	if i >= maxReads {
+		r.refuse(at, "", "reads more than %d attributes", maxReads)
+	}
 	*p = r.own(at, how, placed(&ast.IntegerNode{Value: i}, at))
 }
 

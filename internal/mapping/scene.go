@@ -16,6 +16,7 @@ type scene struct {
 	named   []string
 	sources []int
 
+	charged          uint64 // which reads were charged
 	read, made, work int
 }
 
@@ -23,7 +24,7 @@ type scene struct {
 // which a server sends them does not matter; "" for none.
 func (s *scene) first(i int) (any, error) {
 	v := s.values[s.sources[i]]
-	if err := s.reading(v); err != nil || len(v) == 0 {
+	if err := s.reading(i, v); err != nil || len(v) == 0 {
 		return "", err
 	}
 	if len(v) == 1 {
@@ -35,7 +36,10 @@ func (s *scene) first(i int) (any, error) {
 // all is every value, sorted.
 func (s *scene) all(i int) (any, error) {
 	v := s.values[s.sources[i]]
-	if err := s.reading(v); err != nil {
+	if err := s.reading(i, v); err != nil {
+		return nil, err
+	}
+	if err := s.make(16 * len(v)); err != nil {
 		return nil, err
 	}
 	out := make([]string, len(v))
@@ -44,8 +48,12 @@ func (s *scene) all(i int) (any, error) {
 	return out, nil
 }
 
-// reading charges values, and refuses what is no text.
-func (s *scene) reading(v idbridge.Values) error {
+// reading charges values the first time, and refuses what is no text.
+func (s *scene) reading(i int, v idbridge.Values) error {
+	if s.charged&(1<<i) != 0 {
+		return nil
+	}
+	s.charged |= 1 << i
 	if why := unfit(v, idbridge.CaseIgnore); why != "" {
 		return broken("reads a value that " + why)
 	}

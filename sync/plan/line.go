@@ -36,9 +36,13 @@ type Line struct {
 }
 
 // Lines returns what a person reads of a decision: its steps in order, sorted by attribute, then what waits. A decision
-// that only moves a base or a digest has none.
+// that only moves a base or a digest has none. The steps of one that shows an older state (Decision.Back) come after the
+// line "older": they are made only if a person approves the plan.
 func Lines(d *idbridge.Decision) []Line {
 	var out []Line
+	if d.Back {
+		out = append(out, Line{Sign: Attends, Verb: "older", Name: Printable(d.Name), Why: sentence(d.Why)})
+	}
 	for i := range d.Steps {
 		out = appendStep(out, d, &d.Steps[i])
 	}
@@ -48,20 +52,23 @@ func Lines(d *idbridge.Decision) []Line {
 	for i := range d.Withheld {
 		h := &d.Withheld[i]
 		out = append(out, Line{
-			Sign: Attends, Verb: "withheld", Name: Printable(d.Name), Attribute: h.Attribute, After: Printable(h.Value), Why: Printable(h.Why),
+			Sign: Attends, Verb: "withheld", Name: Printable(d.Name), Attribute: h.Attribute, After: Printable(h.Value), Why: sentence(h.Why),
 		})
 	}
+	if d.Rival != (idbridge.ExternalID{}) {
+		out = append(out, Line{Sign: Attends, Verb: "review", Name: Printable(d.Name), Before: Printable(d.Rival.ID), Why: sentence(d.Why)})
+	}
 	if d.Unusable != "" {
-		out = append(out, Line{Sign: Attends, Verb: string(d.Situation), Name: Printable(d.Name), Why: Printable(d.Unusable)})
+		out = append(out, Line{Sign: Attends, Verb: string(d.Situation), Name: Printable(d.Name), Why: sentence(d.Unusable)})
 	}
 	if len(out) == 0 && d.Why != "" && (d.Situation == idbridge.HeldBack || d.Situation == idbridge.Skipped) {
-		out = append(out, Line{Sign: Attends, Verb: string(d.Situation), Name: Printable(d.Name), Why: Printable(d.Why)})
+		out = append(out, Line{Sign: Attends, Verb: string(d.Situation), Name: Printable(d.Name), Why: sentence(d.Why)})
 	}
 	return out
 }
 
 func appendStep(out []Line, d *idbridge.Decision, s *idbridge.Step) []Line {
-	line := Line{Verb: string(s.Verb), Name: Printable(d.Name), To: s.Side, Why: Printable(s.Why)}
+	line := Line{Verb: string(s.Verb), Name: Printable(d.Name), To: s.Side, Why: sentence(s.Why)}
 	switch s.Verb {
 	case idbridge.Create:
 		line.Sign, line.After = Gives, summary(s.After)
@@ -75,7 +82,7 @@ func appendStep(out []Line, d *idbridge.Decision, s *idbridge.Step) []Line {
 	case idbridge.Suspend:
 		line.Sign, line.Before, line.After = Takes, string(s.Was), string(s.State)
 	case idbridge.Miss:
-		line.Sign, line.Verb, line.Why = Changes, "missing", Printable(d.Why)
+		line.Sign, line.Verb, line.Why = Changes, "missing", sentence(d.Why)
 	case idbridge.Purge:
 		line.Sign, line.Before = Takes, summary(s.Before)
 	case idbridge.Join:
@@ -96,7 +103,7 @@ func appendUpdate(out []Line, d *idbridge.Decision, s *idbridge.Step) []Line {
 	for _, a := range slices.Sorted(maps.Keys(s.After)) {
 		out = append(out, Line{
 			Sign: Changes, Verb: string(idbridge.Update), Name: name, Attribute: a, Before: show(s.Before[a]), After: show(s.After[a]),
-			To: s.Side, Why: Printable(s.Why),
+			To: s.Side, Why: sentence(s.Why),
 		})
 	}
 	return out
@@ -105,7 +112,7 @@ func appendUpdate(out []Line, d *idbridge.Decision, s *idbridge.Step) []Line {
 func conflictLine(d *idbridge.Decision, c *idbridge.Conflict) Line {
 	line := Line{
 		Sign: Attends, Verb: "conflict", Name: Printable(d.Name), Attribute: c.Attribute, Before: show(c.Store), After: show(c.Directory),
-		Why: Printable(c.Why),
+		Why: sentence(c.Why),
 	}
 	switch c.Winner {
 	case idbridge.DirectoryWinner:
@@ -138,7 +145,7 @@ func roles(verb string, s *idbridge.Step) string {
 		}
 		list = append(list, text)
 	}
-	why := Printable(s.Why)
+	why := sentence(s.Why)
 	switch {
 	case len(list) == 0:
 		return why
@@ -150,13 +157,20 @@ func roles(verb string, s *idbridge.Step) string {
 
 func show(v idbridge.Values) string { return Printable(v.String()) }
 
-// shownMost is how many characters of a value a line shows.
-const shownMost = 80
+// How many characters of a value, and of a sentence about it, a line shows.
+const (
+	shownMost    = 80
+	sentenceMost = 400
+)
 
 // Printable makes a text fit for a terminal: control and bidirectional characters are escaped, since what a directory
 // shows must not move the cursor, and a long one is shortened.
-func Printable(v string) string {
-	plain := len(v) <= shownMost
+func Printable(v string) string { return printable(v, shownMost) }
+
+func sentence(v string) string { return printable(v, sentenceMost) }
+
+func printable(v string, most int) string {
+	plain := len(v) <= most
 	for i := 0; plain && i < len(v); i++ {
 		plain = v[i] >= ' ' && v[i] < 0x7f
 	}
@@ -166,7 +180,7 @@ func Printable(v string) string {
 	var b strings.Builder
 	n := 0
 	for _, r := range v {
-		if n++; n > shownMost {
+		if n++; n > most {
 			b.WriteString("…")
 			break
 		}

@@ -109,6 +109,7 @@ func (w *work) create() {
 		w.quarantine(w.taken())
 		return
 	}
+	w.review()
 	w.d.Base = after // shared: what the store gets is what the directory shows
 	if _, mapped := w.p.Rules[idbridge.Active]; mapped || empty {
 		w.d.Base = w.withEmpty(after)

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -136,6 +137,30 @@ func (w *work) giveUp(h *idbridge.Holder) bool {
 	put(&w.yielded[at].Before, h.Attribute, has)
 	put(&w.yielded[at].After, h.Attribute, rest)
 	return true
+}
+
+// review lists a new record and the absent one whose login or e-mail it has, for a person to look at: as a rule two
+// people, sometimes one who was deleted and made again, or a directory that gave out new ids.
+func (w *work) review() {
+	for i := range w.yielded {
+		old := &w.yielded[i]
+		if _, login := old.After[idbridge.UserName]; !login && i > 0 {
+			continue
+		}
+		w.d.Rival = old.ID
+		w.d.Why = fmt.Sprintf("has the %s of user %d, whose record %s is gone: a new person, who inherits nothing; look whether it is the same one",
+			words(old.After), old.User, old.ID.ID)
+	}
+}
+
+// words names the attributes of a profile.
+func words(p idbridge.Profile) string {
+	list := p.Attributes()
+	out := make([]string, len(list))
+	for i, a := range list {
+		out[i] = string(a)
+	}
+	return strings.Join(out, " and ")
 }
 
 // outranked returns the directory that takes precedence for the attribute and holds a value of it, or "".

@@ -65,12 +65,12 @@ func (s *Store) auditEvents(ctx context.Context, q queryer, user idbridge.UserID
 		if a.Result != "ok" && a.Result != "" {
 			one.What += " " + a.Result
 		}
-		if a.Action != "user.edit" {
+		if a.Action != "user.edit" || a.Reason == "" {
 			out = append(out, one)
 			continue
 		}
 		one.Why = ""
-		for name := range strings.SplitSeq(a.Reason, ", ") {
+		for name := range strings.FieldsSeq(a.Reason) { // as joinNames writes them
 			one.Attribute = idbridge.Attribute(name)
 			out = append(out, one)
 		}

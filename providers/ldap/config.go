@@ -219,7 +219,11 @@ func (c *Config) Scope() string {
 	var lines []string
 	for _, f := range d.Map {
 		s := d.Schema[f.Attribute]
-		lines = append(lines, fmt.Sprintf("%q %q %q %s %t\n", f.Attribute, strings.ToLower(f.From), f.Form, s.Match, s.Single))
+		line := fmt.Sprintf("%q %q %q %s %t", f.Attribute, strings.ToLower(f.From), f.Form, s.Match, s.Single)
+		if f.Expr+f.Else != "" {
+			line += fmt.Sprintf(" expr %q else %q", f.Expr, f.Else)
+		}
+		lines = append(lines, line+"\n")
 	}
 	slices.Sort(lines)
 	sum := sha256.Sum256([]byte(b.String() + strings.Join(lines, "")))

@@ -90,6 +90,8 @@ func TestScope(t *testing.T) {
 		"filter": func(c *ldap.Config) { c.Users.Filter = "(uid=*)" },
 		"groups": func(c *ldap.Config) { c.Groups.Filter = "(cn=*)" },
 		"map":    func(c *ldap.Config) { c.Map[4].From = "email" },
+		"else":   func(c *ldap.Config) { c.Map[3].Else = "givenName" },
+		"expr":   func(c *ldap.Config) { c.Map[3].From, c.Map[3].Expr = "", "givenName" },
 		"id":     func(c *ldap.Config) { c.IDAttribute = "employeeNumber" },
 		"schema": func(c *ldap.Config) {
 			c.Schema = idbridge.CoreSchema()

@@ -139,14 +139,7 @@ func (d *Directory) permit(sc schema, h *held, a idbridge.Attribute, m modificat
 
 // readable refuses a value that we write and would then not take back: the record would be unusable for its own sake.
 func (d *Directory) readable(m modification) error {
-	sources := d.m.Sources()
-	values, named := make([]idbridge.Values, len(sources)), make([]string, len(sources))
-	for i, name := range sources {
-		if strings.EqualFold(name, m.source) {
-			values[i] = m.added
-		}
-	}
-	if _, err := d.m.Profile(values, named); err != nil {
+	if err := d.m.Takes(m.source, m.added); err != nil {
 		return &idbridge.Error{Kind: idbridge.Refused, Msg: "the value could not be read back", Err: err}
 	}
 	return nil

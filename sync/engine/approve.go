@@ -185,6 +185,10 @@ func (r *pass) decideAnew(ctx context.Context, batch []idbridge.Decision) error 
 		for i := range part {
 			ids[i], byID[part[i].ID] = part[i].ID, &part[i]
 		}
+		away, err := r.stillAway(ctx, part)
+		if err != nil {
+			return err
+		}
 		l, err := r.lookUp(ctx, ids, nil)
 		if err != nil {
 			return err
@@ -196,7 +200,7 @@ func (r *pass) decideAnew(ctx context.Context, batch []idbridge.Decision) error 
 		subjects = append(subjects, l.absent...)
 		for i := range l.batch {
 			d := byID[l.batch[i].id]
-			approvedView(d, &l.batch[i])
+			approvedView(d, &l.batch[i], away)
 			todo, wanted = append(todo, l.batch[i]), append(wanted, d)
 		}
 		subjects = append(subjects, l.subjects...)
@@ -240,11 +244,40 @@ func approvedAbsent(d *idbridge.Decision) shown {
 	return one
 }
 
-// approvedView completes an observation for a decision that was approved: what it touches is known, and whoever lets a
-// unique value go in this plan was looked at when it was made.
-func approvedView(d *idbridge.Decision, one *shown) {
+// stillAway looks for the records whose users give up unique values in approved decisions of others, and returns those that
+// are not there still.
+func (r *pass) stillAway(ctx context.Context, approved []idbridge.Decision) (map[idbridge.ExternalID]bool, error) {
+	var away map[idbridge.ExternalID]bool
+	for i := range approved {
+		for k := range approved[i].Steps {
+			if s := &approved[i].Steps[k]; s.ID != approved[i].ID {
+				if away == nil {
+					away = map[idbridge.ExternalID]bool{}
+				}
+				away[s.ID] = true
+			}
+		}
+	}
+	for ids := range slices.Chunk(sortedKeys(away), fetchBatch) {
+		there, err := r.session.Fetch(ctx, ids)
+		if err != nil {
+			return nil, fmt.Errorf("read %d records of %q: %w", len(ids), r.name, err)
+		}
+		for id := range there {
+			delete(away, id)
+		}
+	}
+	return away, nil
+}
+
+// approvedView completes an observation for a decision that was approved: what it touches is known, whoever lets a unique
+// value go in this plan was looked at when it was made, and who gives one up because he is away is away still.
+func approvedView(d *idbridge.Decision, one *shown, away map[idbridge.ExternalID]bool) {
 	one.observed.Author = authorOf(d)
 	for i := range d.Steps {
+		if id := d.Steps[i].ID; away[id] {
+			one.observed.Yields = append(one.observed.Yields, plan.Yield{Link: id, Gone: true})
+		}
 		one.touched = append(one.touched, d.Steps[i].After.Attributes()...)
 		one.touched = append(one.touched, d.Steps[i].Before.Attributes()...)
 	}

@@ -117,9 +117,9 @@ func (r *pass) decideGroupAnew(
 		whole = whole && len(steps) == len(d.Steps)
 		d.Steps = steps
 		if !whole {
-			d.Group = nil // what was not approved waits for the next run, so the digest must not move
+			d.Group = unsettled(&d) // what was not approved waits for the next run
 		}
-		if len(d.Steps) == 0 && d.Group == nil {
+		if len(d.Steps) == 0 && !whole {
 			continue
 		}
 		if err := r.keep(&decided{Decision: d}); err != nil {

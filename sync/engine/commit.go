@@ -29,7 +29,7 @@ const (
 func (r *pass) commitPhases(ctx context.Context) (err error) {
 	done := 0
 	convoy := convoy{r: r}
-	defer func() { err = errors.Join(err, convoy.end()) }()
+	defer func() { err = errors.Join(err, convoy.end(ctx)) }()
 	for phase := range r.phases {
 		batch := batch{}
 		list := r.kept(phase)
@@ -55,35 +55,26 @@ func (r *pass) commitPhases(ctx context.Context) (err error) {
 		if err := convoy.commit(ctx, batch.take()); err != nil {
 			return err
 		}
-		if err := convoy.end(); err != nil { // a phase ends before the next one begins
+		if err := convoy.end(ctx); err != nil { // a phase ends before the next one begins
 			return err
 		}
 	}
 	return nil
 }
 
-// allowed is what the guards let pass of a decision. An older state than before is taken only when a person approved it.
-func (r *pass) allowed(d idbridge.Decision) (idbridge.Decision, bool) {
-	if d.Back && r.o.Kind != idbridge.ApplyRun {
-		return idbridge.Decision{}, false
-	}
-	return plan.Allowed(r.header, d)
-}
-
 // allow cuts a decision down to what the guards let pass; false when nothing is left. What is held is counted.
 func (r *pass) allow(d *decided) bool {
 	whole := d.Decision
-	part, ok := r.allowed(whole)
+	part, ok := plan.Allowed(r.header, whole)
 	if isGroupPart(&whole) || whole.Group != nil {
 		if !ok || len(part.Steps) != len(whole.Steps) {
 			r.spoil(whole.ID.ID)
 		}
-		if ok && r.spoiled[whole.ID.ID] {
-			part.Group = nil
-			ok = !part.Empty()
+		if ok && r.undoes == 0 && (whole.Group == nil || r.spoiled[whole.ID.ID]) {
+			part.Group = unsettled(&whole)
 		}
 		d.Decision = part
-		return ok
+		return ok && (len(part.Steps) > 0 || !r.spoiled[whole.ID.ID])
 	}
 	if !ok {
 		if d.present {
@@ -92,7 +83,17 @@ func (r *pass) allow(d *decided) bool {
 		return false
 	}
 	d.Decision = part
+	if part.Empty() && !whole.Empty() { // left alone
+		r.situation(d)
+		return false
+	}
 	return true
+}
+
+// unsettled is what a group shows while a part of it is not done: no digest, so that the next run decides about it again,
+// also if it looks by then as it did before.
+func unsettled(d *idbridge.Decision) *idbridge.GroupSeen {
+	return &idbridge.GroupSeen{Name: d.Name, Members: max(1, len(d.Steps))}
 }
 
 func (r *pass) spoil(group string) {
@@ -143,7 +144,7 @@ func (r *pass) commit(ctx context.Context, list []decided) error {
 	if err := failpoint.Hit("engine.batch.after"); err != nil {
 		return err
 	}
-	sent := r.arrived(list, outcomes)
+	sent := r.arrived(ctx, list, outcomes)
 	if len(sent) == 0 {
 		return nil
 	}
@@ -154,7 +155,7 @@ func (r *pass) commit(ctx context.Context, list []decided) error {
 }
 
 // arrived counts what a commit did, and returns the directory steps that it recorded as sent.
-func (r *pass) arrived(list []decided, outcomes []idbridge.Outcome) []flight {
+func (r *pass) arrived(ctx context.Context, list []decided, outcomes []idbridge.Outcome) []flight {
 	var sent []flight
 	for i := range list {
 		d, o := &list[i], &outcomes[i]
@@ -168,6 +169,7 @@ func (r *pass) arrived(list []decided, outcomes []idbridge.Outcome) []flight {
 		}
 		r.situation(d)
 		r.effects(&d.Decision, o)
+		r.logEffects(ctx, &d.Decision, o.User)
 		if step := d.DirectoryStep(); step != nil && o.Sent != 0 {
 			step.User = o.User
 			sent = append(sent, flight{sent: o.Sent, step: step, decided: d})
@@ -373,7 +375,7 @@ func (r *pass) decideAgain(ctx context.Context, l *lookup, round map[idbridge.Ex
 	var todo []decided
 	for _, d := range r.decideEach(l.batch, l.subjects) {
 		a := round[d.ID]
-		part, ok := r.allowed(d.Decision)
+		part, ok := plan.Allowed(r.header, d.Decision)
 		if !ok || d.Phase() > a.phase {
 			r.giveUp(d.ID, a)
 			continue

@@ -26,7 +26,7 @@ type stored struct {
 // commit makes one batch durable. Its outcome may be counted only with a later call, or by end.
 func (c *convoy) commit(ctx context.Context, list []decided) error {
 	if !c.ahead || !onlyCreates(list) {
-		if err := c.end(); err != nil {
+		if err := c.end(ctx); err != nil {
 			return err
 		}
 		return c.r.commit(ctx, list)
@@ -40,17 +40,17 @@ func (c *convoy) commit(ctx context.Context, list []decided) error {
 		outcomes, err := c.r.store(ctx, list, c.r.e.Store.Commit)
 		answer <- stored{list, outcomes, err}
 	}(c.waiting)
-	return c.arrive(before)
+	return c.arrive(ctx, before)
 }
 
 // end waits for the batch on its way and counts it.
-func (c *convoy) end() error {
+func (c *convoy) end(ctx context.Context) error {
 	last := c.waiting
 	c.waiting = nil
-	return c.arrive(last)
+	return c.arrive(ctx, last)
 }
 
-func (c *convoy) arrive(answer <-chan stored) error {
+func (c *convoy) arrive(ctx context.Context, answer <-chan stored) error {
 	if answer == nil {
 		return nil
 	}
@@ -61,7 +61,7 @@ func (c *convoy) arrive(answer <-chan stored) error {
 	if err := failpoint.Hit("engine.batch.after"); err != nil {
 		return err
 	}
-	c.r.arrived(s.list, s.outcomes)
+	c.r.arrived(ctx, s.list, s.outcomes)
 	return nil
 }
 

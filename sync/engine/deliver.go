@@ -28,6 +28,7 @@ func (r *pass) deliver(ctx context.Context, flights []flight) error {
 	if err := r.settle(ctx, flights); err != nil {
 		return err
 	}
+	r.logWrites(ctx, flights)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}

@@ -52,6 +52,10 @@ func existence(rt *rapid.T) {
 	p := mergePolicy(plan.Both, plan.PreferDirectory)
 	p.Limits = plan.Limits{
 		Removals: mostRemovals, RemovalsCap: 1000, Changes: 1000, Creations: 1000, Members: 1000, Writes: 1000,
+		Grants: 1000, Admins: 1000, Keys: 1000, IDs: 1000, Back: 1000,
+	}
+	if rapid.IntRange(0, 2).Draw(rt, "strict") == 0 { // then a role that is given, and a login under a new id, wait for a person
+		p.Limits.Grants, p.Limits.IDs = 0, 0
 	}
 	p.ConfirmAfter, p.PurgeAfter = confirmAfter, purgeAfter
 	p.Roles = []idbridge.RoleRule{{Role: "EDITOR", Directory: directoryName, Group: editors}}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/idbridge/idbridge"
+	"github.com/idbridge/idbridge/sync/plan"
 )
 
 // scoper is a session that can say where a record is, in scope or not, and by which rule of the config.
@@ -42,9 +43,8 @@ func (r *pass) explain(ctx context.Context, s *idbridge.Subject) (idbridge.Expla
 	if ctx.Err() != nil {
 		return idbridge.ExplainedRecord{}, ctx.Err()
 	}
-	x := explained(r.p, *s, one.observed, r.e.now())
-	x.Link, x.State, x.Sightings, x.Since, x.Scope = s.ID, link.State, link.Sightings, link.Since, scope
-	x.Matched, x.Backoff = "by id", s.Backoff
+	x := plan.Explain(r.p, *s, one.observed, r.e.now())
+	x.Link, x.State, x.Sightings, x.Since, x.Scope, x.Matched = s.ID, link.State, link.Sightings, link.Since, scope, "by id"
 	if err != nil {
 		x.Error = reason(err)
 	}

@@ -44,6 +44,7 @@ func mergePolicy(flow plan.Flow, on plan.OnConflict) *plan.Policy {
 		},
 		Limits: plan.Limits{
 			Removals: 1000, RemovalsCap: 1000, Changes: 1000, Creations: 1000, Members: 1000, Writes: 1000,
+			Grants: 1000, Admins: 1000, Keys: 1000, IDs: 1000, Back: 1000,
 		},
 	}
 }

@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/idbridge/idbridge"
 	"github.com/idbridge/idbridge/sync/plan"
@@ -125,7 +127,7 @@ func (r *pass) undo(ctx context.Context, run *idbridge.Run) error {
 func (r *pass) undoFacts() plan.Facts {
 	return plan.Facts{
 		Complete: true, First: r.source.Runs == 0, Records: r.source.Records, Scope: r.p.Scope, Known: r.p.Scope,
-		Restored: r.source.Restored,
+		Restored: r.source.Restored, Undo: true,
 	}
 }
 
@@ -150,12 +152,7 @@ func (r *pass) reverseAll(ctx context.Context, did *past, approved *approval) er
 	if err := r.reverse(ctx, batch, approved); err != nil {
 		return err
 	}
-	for _, id := range sortedKeys(did.groups) {
-		if err := r.reverseGroup(ctx, id, did.groups[id], approved); err != nil {
-			return err
-		}
-	}
-	return nil
+	return r.reverseGroups(ctx, did, approved)
 }
 
 // reversal is one record with everything that the run did to it.
@@ -205,8 +202,8 @@ func (r *pass) reverse(ctx context.Context, batch []reversal, approved *approval
 	now := r.e.now()
 	for i := range batch {
 		rec := records[batch[i].id]
-		d, left := reverse(r.p, batch[i].changes, subjects[i], rec, batch[i].made, now)
-		one := decided{Decision: d, present: rec != nil}
+		d, left := plan.Reverse(r.p, batch[i].changes, subjects[i], rec, batch[i].made, now)
+		one := decided{Decision: d, present: rec != nil && d.Situation != idbridge.Purged} // who goes is counted there
 		r.row.Counts.Seen += int(bit(one.present))
 		if approved == nil {
 			r.refused = append(r.refused, left...)
@@ -282,7 +279,63 @@ func (r *pass) reverseApproved(ctx context.Context, p *idbridge.Plan) error {
 	return r.reverseAll(ctx, did, &ok)
 }
 
-func (r *pass) reverseGroup(ctx context.Context, id idbridge.ExternalID, changes []idbridge.RunChange, approved *approval) error {
-	r.refused = append(r.refused, idbridge.Refusal{Link: id, Name: id.ID, Why: "memberships cannot be reversed yet"})
+// reverseGroups decides the reverse of what a run did to the members of groups.
+func (r *pass) reverseGroups(ctx context.Context, did *past, approved *approval) error {
+	if len(did.groups) == 0 {
+		return nil
+	}
+	groups, err := r.e.Store.Groups(ctx, r.name)
+	if err != nil {
+		return fmt.Errorf("read the groups of %q: %w", r.name, err)
+	}
+	known := make(map[idbridge.ExternalID]idbridge.Group, len(groups))
+	for _, g := range groups {
+		known[g.ID] = g
+	}
+	for _, id := range sortedKeys(did.groups) {
+		g, ok := known[id]
+		if !ok {
+			g = idbridge.Group{ID: id, Name: id.ID}
+		}
+		members, err := r.e.Store.Members(ctx, id)
+		if err != nil {
+			return fmt.Errorf("read the members of %s: %w", id, err)
+		}
+		decisions, refused := plan.ReverseGroup(r.p, g, did.groups[id], members)
+		if approved == nil {
+			r.refused = append(r.refused, refused...)
+		} else {
+			decisions = r.cutMoves(&g, decisions, members, approved.groups[id])
+		}
+		for i := range decisions {
+			if err := r.keep(&decided{Decision: decisions[i]}); err != nil {
+				return err
+			}
+		}
+	}
 	return nil
+}
+
+// cutMoves leaves of a group's decisions the moves that were approved, and names the group when one is missing that is not
+// made already.
+func (r *pass) cutMoves(g *idbridge.Group, decisions []idbridge.Decision, members []string, approved map[move]bool) []idbridge.Decision {
+	left := maps.Clone(approved)
+	var out []idbridge.Decision
+	for _, d := range decisions {
+		d.Steps = slices.DeleteFunc(slices.Clone(d.Steps), func(s idbridge.Step) bool {
+			m := move{s.ID.ID, s.Verb}
+			delete(left, m)
+			return !approved[m]
+		})
+		if len(d.Steps) > 0 {
+			out = append(out, d)
+		}
+	}
+	for m := range left {
+		if slices.Contains(members, m.member) == (m.verb == idbridge.Leave) {
+			r.staleApproved(&idbridge.Decision{Name: g.Name}, false)
+			break
+		}
+	}
+	return out
 }

@@ -84,6 +84,7 @@ func (c *commit) step(i int, step *idbridge.Step, link *linkedRow, user *userRec
 		changed := user
 		if other := c.yielder(step, user); other != nil {
 			changed = other
+			c.reopen(step.ID, other)
 		}
 		before := changed.Profile
 		done := c.change(i, step, changed)
@@ -115,6 +116,18 @@ func (c *commit) yielder(step *idbridge.Step, user *userRecord) *userRecord {
 		return nil
 	}
 	return c.users[step.User]
+}
+
+// reopen has the record of a user who let a value go decided again, if it ever comes back: it shows what it showed, and its
+// user has less.
+func (c *commit) reopen(id idbridge.ExternalID, other *userRecord) {
+	l := c.links[id.ID]
+	if l == nil || l.User != other.ID || l.Digest.IsZero() {
+		return
+	}
+	l.Digest = idbridge.Digest{}
+	l.Version++
+	l.dirty = true
 }
 
 // create makes the user of a new record.

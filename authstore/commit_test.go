@@ -277,6 +277,17 @@ func TestCommitYields(t *testing.T) {
 		if diff := cmp.Diff(profile("displayName", "ann"), left.Profile); diff != "" {
 			t.Errorf("the absent one (-want +got):\n%s", diff)
 		}
+		back := b.subject("id-ann", profile("userName", "ann", "email", "ann@example.org"))
+		if back.Link == nil || back.User.ID != old || !back.Link.Digest.IsZero() || len(back.Holders) != 2 {
+			t.Errorf("when the absent one comes back nobody sees that he lost values: %+v", back)
+		}
+		events := must(b.History(t.Context(), old, 0))(t)
+		if e := events[0]; e.What != "update" || e.Before == "" || e.After != "" || e.Run != b.lead.Run {
+			t.Errorf("his history begins with %+v", e)
+		}
+		if a := must(b.AccessByName(t.Context(), "ann"))(t); a.User != o.User || len(a.Grants) != 0 {
+			t.Errorf("access by name %+v", a)
+		}
 	})
 }
 

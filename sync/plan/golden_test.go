@@ -176,6 +176,8 @@ func (c *goldenCase) parseStore(t *testing.T, sections map[string]string) {
 				l.Sent = idbridge.SentID(number(t, value))
 			case "order":
 				l.Order = int64(number(t, value))
+			case "seen":
+				l.Seen = value
 			case "digest":
 				l.Digest = map[string]idbridge.Digest{"zero": {}, "same": shownDigest}[value]
 			default:
@@ -231,6 +233,8 @@ func (c *goldenCase) parseDirectory(t *testing.T, sections map[string]string) {
 			r.Locator = value
 		case "order":
 			r.Order = int64(number(t, value))
+		case "version":
+			r.Version = value
 		case "id":
 			c.subject.ID.ID, r.ID.ID = value, value
 		default:
@@ -260,6 +264,16 @@ func (c *goldenCase) parseMore(t *testing.T, key, value string) {
 		c.subject.Tombstone = true
 	case "author":
 		c.observed.Author = value
+	case "pushed":
+		c.observed.Pushed = true
+	case "keys":
+		c.subject.Keys = number(t, value)
+	case "manual":
+		c.subject.Manual = number(t, value)
+	case "backoff": // backoff ATTEMPTS WAIT: why
+		c.subject.Backoff = &idbridge.Backoff{Attempts: number(t, words[0]), Until: noon.Add(duration(t, words[1])), Why: value}
+	case "flip":
+		c.subject.Flips = append(c.subject.Flips, idbridge.Flip{Attribute: idbridge.Attribute(rest), Count: number(t, value)})
 	case "other":
 		l := idbridge.Link{ID: idbridge.ExternalID{Directory: words[0], ID: "o1"}, State: idbridge.LinkState(words[1])}
 		if value != "" {
@@ -347,6 +361,12 @@ func print(d *idbridge.Decision, shown idbridge.Digest) string {
 	fmt.Fprintf(&b, "%s", d.Situation)
 	if d.Admin {
 		b.WriteString(", administrator")
+	}
+	if d.Keys > 0 {
+		fmt.Fprintf(&b, ", %d keys", d.Keys)
+	}
+	if d.Back {
+		b.WriteString(", older")
 	}
 	if d.Empty() {
 		b.WriteString(", nothing to commit")

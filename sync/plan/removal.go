@@ -63,7 +63,7 @@ func (t *Tally) removals(f *Facts) (idbridge.Verdict, bool) {
 
 func (t *Tally) keys(f *Facts) (idbridge.Verdict, bool) {
 	l := &t.p.Limits
-	v := idbridge.Verdict{Guard: GuardKeys, Count: t.counts.Silenced, Of: f.Population.Keys}
+	v := idbridge.Verdict{Guard: GuardKeys, Count: t.silenced, Of: f.Population.Keys}
 	t.measure(&v, f, l.Keys, l.KeysShare, -1)
 	if f.Pushed {
 		return v, false

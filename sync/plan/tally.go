@@ -40,6 +40,7 @@ type Tally struct {
 	back     int    // records that show an older state than before
 	rivals   int    // new records with the login or e-mail of somebody who has another one
 	given    int    // roles that groups give
+	silenced int    // keys that would be refused
 
 	groups map[string]*moved
 	admins admins
@@ -76,12 +77,15 @@ func (t *Tally) Add(d *idbridge.Decision) {
 		return
 	}
 	t.situate(d)
-	t.counts.Conflicts += len(d.Conflicts)
-	t.counts.Withheld += len(d.Withheld)
-	t.counts.Silenced += d.Keys
-	if d.Back {
+	c := &t.counts
+	if d.Back { // the guards see what it would do; the counts do not, since it waits for a person
 		t.back++
+		c = &idbridge.Counts{}
 	}
+	c.Conflicts += len(d.Conflicts)
+	c.Withheld += len(d.Withheld)
+	c.Silenced += d.Keys
+	t.silenced += d.Keys
 	if d.Rival != (idbridge.ExternalID{}) {
 		t.rivals++
 	}
@@ -96,15 +100,15 @@ func (t *Tally) Add(d *idbridge.Decision) {
 		s := &d.Steps[i]
 		switch {
 		case s.Side == idbridge.DirectorySide:
-			t.counts.Sent++
+			c.Sent++
 			if s.Author == "" {
 				t.writes++
 			}
 		case s.Verb == idbridge.Update:
-			t.counts.Pulls += len(s.After)
+			c.Pulls += len(s.After)
 			updates = updates || s.ID == d.ID
 		case s.Verb == idbridge.Linking:
-			t.counts.Pulls += len(s.After)
+			c.Pulls += len(s.After)
 		case s.Verb == idbridge.Suspend, s.Verb == idbridge.Purge, s.Verb == idbridge.Restore:
 			t.access(d, s)
 		}

@@ -78,6 +78,8 @@ type quarantineView struct {
 	Value     *valueSet          `json:"value,omitempty" doc:"The value that is not taken, as a set of one."`
 	Why       string             `json:"why"`
 	Since     *time.Time         `json:"since"`
+	Attempts  int                `json:"attempts,omitempty" doc:"Writes that the directory refused in a row."`
+	Until     *time.Time         `json:"until,omitempty" doc:"It is not asked to take them before."`
 }
 
 type quarantineInput struct {
@@ -117,7 +119,10 @@ func (s *Server) listQuarantine(ctx context.Context, _ *credential.Caller, in *q
 	out.Body.Items = make([]quarantineView, 0, len(list))
 	for i := range list {
 		q := &list[i]
-		v := quarantineView{Record: q.Link.ID, Locator: q.Locator, User: q.User, Attribute: q.Attribute, Why: q.Why, Since: moment(q.Since)}
+		v := quarantineView{
+			Record: q.Link.ID, Locator: q.Locator, User: q.User, Attribute: q.Attribute, Why: q.Why, Since: moment(q.Since),
+			Attempts: q.Attempts, Until: moment(q.Until),
+		}
 		if q.Value != "" {
 			v.Value = &valueSet{q.Value}
 		}

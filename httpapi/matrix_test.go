@@ -13,7 +13,9 @@ import (
 // TestRouteRoleMatrix walks every route with every kind of caller. A letter says what each may: . is 401, - is 403, + is
 // let in (whatever the answer), = is 404 (nothing there for him).
 func TestRouteRoleMatrix(t *testing.T) {
-	b := newBed(t)
+	h := &house{undo: idbridge.Plan{Hash: heldHash, Directory: "corp"}, explanation: someExplanation()}
+	b := h.movesInto(newBed(t, h.furnish))
+	b.savePlan(heldHash, 1)
 	b.person("plain")
 	b.person("maker", idbridge.APIKeyGeneration)
 	b.service("consumer", idbridge.SuperConsumer)
@@ -55,6 +57,17 @@ func TestRouteRoleMatrix(t *testing.T) {
 		{"POST", "/api/v1/directories/corp/sync", "", ".-----+"},
 		{"GET", "/api/v1/conflicts", "", ".-----+"},
 		{"POST", "/api/v1/conflicts/7/resolve", `{"keep":"store"}`, ".-----="},
+		{"GET", "/api/v1/conflicts/7", "", ".-----="},
+		{"POST", "/api/v1/conflicts/resolve", `{"attribute":"email","keep":"store","open":true}`, ".-----+"},
+		{"GET", "/api/v1/users/ID/explain", "", ".-----+"},
+		{"GET", "/api/v1/me/explain", "", ".++++++"},
+		{"GET", "/api/v1/plans", "", ".-----+"},
+		{"GET", "/api/v1/plans/" + heldHash, "", ".-----+"},
+		{"POST", "/api/v1/plans/" + heldHash + "/discard", `{"reason":"r"}`, ".-----+"},
+		{"POST", "/api/v1/plans/" + heldHash + "/approve", `{"removals":3,"admins":1}`, ".-----+"},
+		{"POST", "/api/v1/runs/1/undo", `{"reason":"r"}`, ".-----+"},
+		{"GET", "/api/v1/directories/corp/quarantine", "", ".-----+"},
+		{"GET", "/api/v1/health/details", "", ".-----+"},
 		{"DELETE", "/api/v1/users/ID", "", ".-----+"},
 		{"DELETE", "/api/v1/me/key", "", ".++++-+"},
 	}
@@ -122,7 +135,7 @@ func (b *bed) operations() []string {
 			out = append(out, strings.ToUpper(method)+" "+path)
 		}
 	}
-	if len(out) < 25 {
+	if len(out) < 36 {
 		b.t.Fatalf("the document has %d operations", len(out))
 	}
 	return out
@@ -133,7 +146,7 @@ func TestDocumentIsServed(t *testing.T) {
 	b := newBed(t)
 	for _, op := range b.operations() {
 		method, path, _ := strings.Cut(op, " ")
-		path = strings.NewReplacer("{id}", "1", "{user}", "1", "{role}", "R", "{directory}", "corp").Replace(path)
+		path = strings.NewReplacer("{id}", "1", "{user}", "1", "{role}", "R", "{directory}", "corp", "{hash}", heldHash).Replace(path)
 		a := b.do(method, path, "")
 		if a.status == http.StatusNotFound || a.status == http.StatusMethodNotAllowed {
 			t.Errorf("%s: %d", op, a.status)

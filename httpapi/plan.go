@@ -28,7 +28,7 @@ type PlanView struct {
 	Refused   []refusalView      `json:"refused,omitempty" doc:"Of an undo: what cannot be reversed, and why."`
 }
 
-// refusalView is a part of a run that cannot be reversed.
+// refusalView is a part of a run that cannot be reversed, or a conflict that cannot be decided.
 type refusalView struct {
 	Directory string             `json:"directory"`
 	Record    string             `json:"record" doc:"The record's id in the directory."`
@@ -44,11 +44,17 @@ func viewPlan(p *idbridge.Plan) PlanView {
 		Verdicts: slices.Clone(nonNil(p.Verdicts)), Proof: p.Proof, Created: moment(p.Created), Decided: moment(p.Decided), By: p.By, Undoes: p.Undoes,
 	}
 	v.Proof.Canary = nonNil(v.Proof.Canary)
-	for i := range p.Refused {
-		r := &p.Refused[i]
-		v.Refused = append(v.Refused, refusalView{r.Link.Directory, r.Link.ID, r.User, r.Name, r.Attribute, r.Why})
-	}
+	v.Refused = viewRefusals(p.Refused)
 	return v
+}
+
+func viewRefusals(list []idbridge.Refusal) []refusalView {
+	var out []refusalView
+	for i := range list {
+		r := &list[i]
+		out = append(out, refusalView{r.Link.Directory, r.Link.ID, r.User, r.Name, r.Attribute, r.Why})
+	}
+	return out
 }
 
 // decisionView is what the plan does about one record, or about a part of one group.

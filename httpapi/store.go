@@ -26,7 +26,8 @@ type users interface {
 	Users(ctx context.Context, f idbridge.UserFilter) ([]idbridge.User, error)
 	AddUser(ctx context.Context, n idbridge.NewUser) (idbridge.User, error)
 	EditUser(ctx context.Context, e idbridge.UserEdit) (idbridge.User, error)
-	DeleteUser(ctx context.Context, id idbridge.UserID, by string) error
+	// DeleteUserIf deletes a user at a revision; 0: at any. Errors: NotFound, Conflicting, Forbidden for the last administrator.
+	DeleteUserIf(ctx context.Context, id idbridge.UserID, revision int64, by string) error
 }
 
 // standing is what else the store says about one user.
@@ -79,6 +80,8 @@ type judge interface {
 	Conflict(ctx context.Context, id idbridge.ConflictID) (idbridge.Conflict, error)
 	// ResolveConflict closes a conflict. Errors: NotFound, Conflicting when it was decided already or its value moved, Invalid.
 	ResolveConflict(ctx context.Context, r idbridge.Resolution) (idbridge.Conflict, error)
+	// ResolveConflicts closes all open conflicts of an attribute in the same way. What cannot be decided is left and named.
+	ResolveConflicts(ctx context.Context, attribute idbridge.Attribute, r idbridge.Resolution) ([]idbridge.Conflict, []idbridge.Refusal, error)
 }
 
 // Store is all that the API asks of the store, in parts of few methods each.

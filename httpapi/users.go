@@ -156,8 +156,20 @@ func (s *Server) deleteUser(ctx context.Context, who *credential.Caller, in *del
 	if err := precondition(in.IfMatch, u.Revision, true); err != nil {
 		return nil, err
 	}
-	if err := s.config.Store.DeleteUser(ctx, in.ID, by(who)); err != nil {
+	revision := u.Revision
+	if matches(in.IfMatch, "*", false) {
+		revision = 0
+	}
+	err = s.config.Store.DeleteUserIf(ctx, in.ID, revision, by(who))
+	switch idbridge.KindOf(err) {
+	case idbridge.Forbidden:
 		return nil, lastAdmin(err)
+	case idbridge.Conflicting:
+		return nil, stale(err, in.IfMatch)
+	default:
+	}
+	if err != nil {
+		return nil, err
 	}
 	return &struct{}{}, nil
 }

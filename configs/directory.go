@@ -207,7 +207,7 @@ func limits(g *value) plan.Limits {
 		}
 		return int(x.num), x.share
 	}
-	var l plan.Limits
+	l := plan.DefaultLimits()
 	l.Removals, l.RemovalsShare = number("removals")
 	l.Changes, l.ChangesShare = number("changes")
 	l.Creations, l.CreationsShare = number("creations")

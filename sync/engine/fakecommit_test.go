@@ -207,6 +207,10 @@ func (v *view) make(d *idbridge.Decision, s *idbridge.Step, released map[claim]i
 			return true // who should give something up is gone
 		}
 		after := v.free(u.ID, s.After, released, o)
+		if s.ID != d.ID && l != nil && l.User == u.ID && !l.Digest.IsZero() { // who gave something up is decided again when he is back
+			l.Digest = idbridge.Digest{}
+			l.Version++
+		}
 		v.update(u, after)
 		v.note(s, u.ID, after, "", "")
 	case idbridge.Suspend, idbridge.Restore:

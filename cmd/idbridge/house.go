@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/idbridge/idbridge"
@@ -26,6 +27,7 @@ type house struct {
 	lead     *lead
 	schedule *schedule.Scheduler // nil outside serve
 	outbox   *pusher
+	busy     *sync.WaitGroup // work that goes on though its request ended
 }
 
 // room is one directory with what its runs need.
@@ -39,34 +41,62 @@ type room struct {
 // openHouse opens the store and introduces the rooms. Errors: Locked when another process holds the store, Unavailable,
 // Invalid.
 func openHouse(ctx context.Context, cfg *configs.Config, log *slog.Logger, getenv func(string) string) (*house, error) {
-	store, err := authstore.Open(ctx, cfg.Store, authstore.Options{
-		Log: log, Schema: cfg.Schema, Outward: cfg.Outward, RoleRules: cfg.Roles, Holder: holder(),
-	})
+	store, err := authstore.Open(ctx, cfg.Store, storeOptions(cfg, log, holder()))
 	if err != nil {
 		return nil, fmt.Errorf("open the store: %w", err)
 	}
-	h := &house{cfg: cfg, store: store, log: log, getenv: getenv, lead: &lead{store: store, log: log}}
+	h := &house{cfg: cfg, store: store, log: log, getenv: getenv, lead: &lead{store: store, log: log}, busy: &sync.WaitGroup{}}
 	h.engine = &engine.Engine{Store: store, Log: log}
+	if err := h.furnish(nil); err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
 	h.outbox = newPusher(h)
-	for i := range cfg.Directories {
-		d := &cfg.Directories[i]
-		directory, err := ldap.New(d.LDAP, log)
+	return h, nil
+}
+
+// storeOptions is what the store has to know of a config.
+func storeOptions(cfg *configs.Config, log *slog.Logger, holder string) authstore.Options {
+	return authstore.Options{Log: log, Schema: cfg.Schema, Outward: cfg.Outward, RoleRules: cfg.Roles, Holder: holder}
+}
+
+// furnish makes the rooms that the config names. A room that was there before keeps its gate, so that what still goes on
+// in it and what begins exclude each other.
+func (h *house) furnish(before []room) error {
+	for i := range h.cfg.Directories {
+		d := &h.cfg.Directories[i]
+		directory, err := ldap.New(d.LDAP, h.log)
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("directory %q: %w", d.Name, err), store.Close())
+			return fmt.Errorf("directory %q: %w", d.Name, err)
 		}
-		h.rooms = append(h.rooms, room{
+		r := room{
 			name: d.Name, ldap: directory, gate: make(chan struct{}, 1),
 			target: engine.Target{Directory: directory, Policy: d.Policy, Mode: d.Mode},
-		})
+		}
+		for j := range before {
+			if before[j].name == r.name {
+				r.gate = before[j].gate
+			}
+		}
+		h.rooms = append(h.rooms, r)
 	}
-	return h, nil
+	return nil
+}
+
+// now is the time of the engine's clock.
+func (h *house) now() time.Time {
+	if h.engine.Now != nil {
+		return h.engine.Now()
+	}
+	return time.Now()
 }
 
 // close gives the lease back and closes the store.
 func (h *house) close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	return errors.Join(h.lead.close(ctx), h.store.Close())
+	err := h.lead.close(ctx)
+	h.busy.Wait()
+	return errors.Join(err, h.store.Close())
 }
 
 // room returns the directory with that name; with "" the only one. Errors: NotFound, Invalid.

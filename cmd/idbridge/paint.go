@@ -138,22 +138,37 @@ func clean(s string) string {
 	}, s)
 }
 
-// verdicts writes what the guards said.
+// verdicts writes what the guards said: those that hold something with what most often looks like it, the others in a line.
 func (p *painter) verdicts(all []idbridge.Verdict) {
 	var fine []string
 	for i := range all {
 		v := &all[i]
 		if v.Held == idbridge.HoldNothing {
-			if v.Count > 0 && v.Guard != "empty" {
-				fine = append(fine, fmt.Sprintf("%s %d of %d (limit %d) ok", v.Guard, v.Count, v.Of, v.Limit))
+			if v.Count > 0 && v.Limit > 0 {
+				fine = append(fine, fmt.Sprintf("%s %d of %d (limit %d%s) ok", v.Guard, v.Count, v.Of, v.Limit, exception(v.Override)))
 			}
 			continue
 		}
-		fmt.Fprintf(p.out, "%s %s: %d of %d, limit %d — holds %s\n  %s\n", p.paint(colourRed, "Guard"), v.Guard, v.Count, v.Of, v.Limit, v.Held, v.Why)
+		fmt.Fprintf(p.out, "%s %s: %d of %d, limit %d%s — holds %s\n  %s\n", p.paint(colourRed, "Guard"), v.Guard, v.Count, v.Of, v.Limit,
+			exception(v.Override), v.Held, clean(v.Why))
+		for _, cause := range v.Causes {
+			fmt.Fprintf(p.out, "  · %s\n", cause)
+		}
+		if len(v.Names) > 0 {
+			fmt.Fprintf(p.out, "  administrators: %s\n", clean(strings.Join(v.Names, ", ")))
+		}
 	}
 	if len(fine) > 0 {
 		fmt.Fprintf(p.out, "Guards: %s\n", strings.Join(fine, " · "))
 	}
+}
+
+// exception says that a limit is the config's exception, whose and for how long.
+func exception(o *idbridge.Override) string {
+	if o == nil {
+		return ""
+	}
+	return fmt.Sprintf(", by %s until %s: %s", o.By, day(o.Until), o.Why)
 }
 
 // countText says what a run did or would do, in one line.
@@ -180,6 +195,7 @@ func countText(c *idbridge.Counts) string {
 	add(c.Left, "left a group", "left groups")
 	add(c.Granted, "grant", "grants")
 	add(c.Revoked, "grant taken back", "grants taken back")
+	add(c.Silenced, "key refused from now on", "keys refused from now on")
 	add(c.Conflicts, "conflict", "conflicts")
 	add(c.Held, "record held", "records held")
 	add(c.Withheld, "value withheld", "values withheld")

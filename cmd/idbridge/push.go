@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/idbridge/idbridge"
@@ -16,7 +17,7 @@ const (
 
 // pusher brings edits made in the store to the directories, without waiting for a schedule.
 type pusher struct {
-	house *house
+	house atomic.Pointer[house] // the one in force; a changed config brings another
 	token chan struct{}
 
 	mu    sync.Mutex
@@ -24,7 +25,9 @@ type pusher struct {
 }
 
 func newPusher(h *house) *pusher {
-	return &pusher{house: h, token: make(chan struct{}, 1), round: make(chan struct{})}
+	p := &pusher{token: make(chan struct{}, 1), round: make(chan struct{})}
+	p.house.Store(h)
+	return p
 }
 
 func (p *pusher) wake() {
@@ -40,7 +43,7 @@ func (p *pusher) Push(ctx context.Context, user idbridge.UserID) error {
 		p.mu.Lock()
 		round := p.round
 		p.mu.Unlock()
-		pending, err := p.house.store.Pending(ctx, user)
+		pending, err := p.house.Load().store.Pending(ctx, user)
 		if err != nil || len(pending) == 0 {
 			return err
 		}
@@ -57,16 +60,17 @@ func (p *pusher) Push(ctx context.Context, user idbridge.UserID) error {
 func (p *pusher) serve(ctx context.Context) error {
 	tick := time.NewTicker(pushPoll)
 	defer tick.Stop()
-	retry := make(map[string]time.Time, len(p.house.rooms))
+	retry := map[string]time.Time{}
 	for {
-		for i := range p.house.rooms {
-			r := &p.house.rooms[i]
+		h := p.house.Load()
+		for i := range h.rooms {
+			r := &h.rooms[i]
 			if ctx.Err() != nil || time.Now().Before(retry[r.name]) {
 				continue
 			}
-			if err := p.once(ctx, r); err != nil && ctx.Err() == nil {
+			if err := h.push(ctx, r); err != nil && ctx.Err() == nil {
 				retry[r.name] = time.Now().Add(pushPause)
-				p.house.log.Warn("edits wait: the directory did not take them", "directory", r.name, "error", err.Error(), "hint", idbridge.HintOf(err))
+				h.log.Warn("edits wait: the directory did not take them", "directory", r.name, "error", err.Error(), "hint", idbridge.HintOf(err))
 			}
 		}
 		p.mu.Lock()
@@ -82,14 +86,14 @@ func (p *pusher) serve(ctx context.Context) error {
 	}
 }
 
-// once pushes what waits for one directory. With nothing waiting it costs one look into the outbox.
-func (p *pusher) once(ctx context.Context, r *room) error {
-	waiting, err := p.house.store.Outbox(ctx, r.name, 1)
+// push pushes what waits for one directory. With nothing waiting it costs one look into the outbox.
+func (h *house) push(ctx context.Context, r *room) error {
+	waiting, err := h.store.Outbox(ctx, r.name, 1)
 	if err != nil || len(waiting) == 0 {
 		return err
 	}
-	return p.house.work(ctx, r, func(ctx context.Context, epoch int64) error {
-		_, err := p.house.engine.Push(ctx, r.target, epoch, pushBatch)
+	return h.work(ctx, r, func(ctx context.Context, epoch int64) error {
+		_, err := h.engine.Push(ctx, r.target, epoch, pushBatch)
 		return err
 	})
 }

@@ -117,7 +117,7 @@ func receiveStdin(conn io.Reader, feed *io.PipeWriter) {
 }
 
 // control serves the control socket until ctx ends, and waits for the commands in progress.
-func (h *house) control(ctx context.Context, listener net.Listener) error {
+func (p *process) control(ctx context.Context, listener net.Listener) error {
 	stop := context.AfterFunc(ctx, func() { listener.Close() })
 	defer stop()
 	var busy sync.WaitGroup
@@ -133,7 +133,7 @@ func (h *house) control(ctx context.Context, listener net.Listener) error {
 		busy.Go(func() {
 			stop := context.AfterFunc(ctx, func() { conn.Close() })
 			defer stop()
-			h.obey(ctx, conn)
+			p.house().obey(ctx, conn)
 		})
 	}
 }

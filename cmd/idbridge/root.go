@@ -9,8 +9,6 @@ import (
 	"os"
 
 	"github.com/spf13/cobra"
-
-	"github.com/idbridge/idbridge"
 )
 
 // world is one invocation of the program: its streams, its flags, and, when it runs inside a daemon for a client of the
@@ -22,7 +20,7 @@ type world struct {
 	args           []string
 
 	configPath string
-	output     string // text or json
+	output     string // text or json; csv and ldif of a plan
 	verbose    bool
 	colour     bool // the reader of stdout has a terminal
 	remote     bool // a client of the control socket asked
@@ -33,6 +31,8 @@ type world struct {
 const (
 	outputText = "text"
 	outputJSON = "json"
+	outputCSV  = "csv"
+	outputLDIF = "ldif"
 )
 
 func (w *world) execute(ctx context.Context) error {
@@ -51,9 +51,16 @@ func (w *world) root() *cobra.Command {
 		Long:          "idbridge keeps the user details of directories and its own store equal in both directions,\nand answers whose key it is and what a user may do.",
 		SilenceUsage:  true,
 		SilenceErrors: true, // report is the one mouth
-		PersistentPreRunE: func(*cobra.Command, []string) error {
-			if w.output != outputText && w.output != outputJSON {
-				return fmt.Errorf("output %q: want text or json", w.output)
+		// A flag before the command belongs to the program: `-c old.yaml plan --config new.yaml`.
+		TraverseChildren: true,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			switch {
+			case w.output == outputText || w.output == outputJSON:
+			case (w.output == outputCSV || w.output == outputLDIF) && cmd.Name() == "plan":
+			case w.output == outputCSV || w.output == outputLDIF:
+				return fmt.Errorf("output %q is for `plan`: want text or json", w.output)
+			default:
+				return fmt.Errorf("output %q: want text or json, of a plan also csv or ldif", w.output)
 			}
 			return nil
 		},
@@ -63,11 +70,12 @@ func (w *world) root() *cobra.Command {
 		config = "idbridge.yaml"
 	}
 	root.PersistentFlags().StringVarP(&w.configPath, "config", "c", config, "config file (or IDBRIDGE_CONFIG)")
-	root.PersistentFlags().StringVarP(&w.output, "output", "o", outputText, "text or json")
+	root.PersistentFlags().StringVarP(&w.output, "output", "o", outputText, "text or json; of a plan also csv or ldif")
 	root.PersistentFlags().BoolVarP(&w.verbose, "verbose", "v", false, "log what is said to the directory, as ldapsearch lines and LDIF")
 	root.AddCommand(
 		w.serveCommand(), w.demoCommand(), w.checkCommand(), w.planCommand(), w.syncCommand(), w.approveCommand(), w.discardCommand(),
-		w.statusCommand(), w.conflictsCommand(), w.userCommand(), w.keyCommand(), w.roleCommand(), w.configCommand(), w.versionCommand(),
+		w.undoCommand(), w.runsCommand(), w.statusCommand(), w.explainCommand(), w.conflictsCommand(), w.userCommand(), w.keyCommand(),
+		w.roleCommand(), w.auditCommand(), w.pruneCommand(), w.restoreCommand(), w.configCommand(), w.versionCommand(),
 	)
 	return root
 }
@@ -129,9 +137,4 @@ func (w *world) who() string {
 		return "cli:" + name
 	}
 	return "cli"
-}
-
-// needed is the error for a missing yes.
-func needed(what string) error {
-	return &idbridge.Error{Kind: idbridge.Invalid, Msg: what + ": nothing done", Hint: "repeat the command with --yes"}
 }

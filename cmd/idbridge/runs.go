@@ -28,15 +28,6 @@ type shownReport struct {
 	Hint      string              `json:"hint,omitempty"`
 }
 
-func (w *world) planCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "plan [DIRECTORY …]", Short: "Show what a run would do, and change nothing",
-		RunE: w.inHouse(func(ctx context.Context, h *house, args []string) error {
-			return w.eachRoom(ctx, h, args, engine.RunOptions{Kind: idbridge.PlanRun, Author: w.who(), DryRun: true})
-		}),
-	}
-}
-
 func (w *world) syncCommand() *cobra.Command {
 	var once bool
 	var hash string
@@ -72,11 +63,7 @@ func (w *world) eachRoom(ctx context.Context, h *house, names []string, o engine
 		if err != nil {
 			return err
 		}
-		lines := &painter{out: w.stdout, colour: w.terminal(), limit: 200, names: h.store}
-		if w.output == outputJSON {
-			lines = nil
-		}
-		report, err := w.oneRun(ctx, h, r, o, lines)
+		report, err := w.oneRun(ctx, h, r, o, w.watcher(h, r))
 		if ctx.Err() != nil {
 			return failure{context.Canceled}
 		}
@@ -86,9 +73,7 @@ func (w *world) eachRoom(ctx context.Context, h *house, names []string, o engine
 			return bad
 		}
 		shown = append(shown, one)
-		if w.output == outputText {
-			w.writeReport(r, &report, err, o.DryRun)
-		}
+		w.writeReport(r, &report, err, o.DryRun)
 	}
 	if w.output == outputJSON {
 		if err := w.print(shown, nil); err != nil {
@@ -101,13 +86,13 @@ func (w *world) eachRoom(ctx context.Context, h *house, names []string, o engine
 	return code
 }
 
-// oneRun does a run and shows its decisions as they are made.
-func (w *world) oneRun(ctx context.Context, h *house, r *room, o engine.RunOptions, lines *painter) (engine.Report, error) {
-	if lines == nil {
+// oneRun does a run and shows its decisions as they are made; show is nil when they come with the report.
+func (w *world) oneRun(ctx context.Context, h *house, r *room, o engine.RunOptions, show planWatcher) (engine.Report, error) {
+	if show == nil {
 		return h.run(ctx, r, o)
 	}
-	o.Watch = lines
-	if w.remote || !w.terminal() { // bars belong to this process's own terminal
+	o.Watch = show
+	if w.output != outputText || w.remote || !w.terminal() { // bars belong to this process's own terminal
 		return h.run(ctx, r, o)
 	}
 	b := newBars(w.stderr)
@@ -177,6 +162,9 @@ func (h *house) shown(ctx context.Context, r *engine.Report, err error, decision
 }
 
 func (w *world) writeReport(r *room, report *engine.Report, err error, dry bool) {
+	if err == nil && w.output != outputText {
+		return // the plan is all that is asked for
+	}
 	p := &painter{out: w.stdout, colour: w.terminal()}
 	run, proof := &report.Run, &report.Plan.Proof
 	how := "complete"
@@ -210,22 +198,6 @@ func (w *world) writeReport(r *room, report *engine.Report, err error, dry bool)
 	if !report.Confirm.IsZero() && !dry {
 		fmt.Fprintf(w.stdout, "Who is missing is suspended if a listing after %s does not show him either.\n", report.Confirm.Local().Format("15:04:05"))
 	}
-}
-
-func (w *world) approveCommand() *cobra.Command {
-	var yes bool
-	cmd := &cobra.Command{Use: "approve HASH", Short: "Apply a plan that a guard held", Args: cobra.ExactArgs(1)}
-	cmd.Flags().BoolVar(&yes, "yes", false, "without it the plan is shown again")
-	cmd.RunE = w.inHouse(func(ctx context.Context, h *house, args []string) error {
-		if !yes {
-			if err := w.showPlan(ctx, h, args[0]); err != nil {
-				return err
-			}
-			return needed("approve " + args[0])
-		}
-		return w.applyPlan(ctx, h, args[0])
-	})
-	return cmd
 }
 
 func (w *world) discardCommand() *cobra.Command {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -12,8 +13,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/idbridge/idbridge"
-	"github.com/idbridge/idbridge/httpapi"
-	"github.com/idbridge/idbridge/sync/engine"
 	"github.com/idbridge/idbridge/sync/schedule"
 )
 
@@ -89,23 +88,24 @@ func (l *listeners) close() {
 }
 
 // serve runs until ctx ends: the API at once, runs and pushes as soon as this process leads. It stops in the order: no
-// new runs, the running step finished or abandoned, requests drained.
+// new runs, the running step finished or abandoned, requests drained. SIGHUP reloads the config.
 func (h *house) serve(ctx context.Context, l listeners) error {
-	api, err := h.api()
+	p, err := newProcess(h)
 	if err != nil {
 		l.close()
 		return err
 	}
-	h.schedule = &schedule.Scheduler{Runs: starter{h}, Timings: h.cfg.Timings(), Log: h.log}
+	api := p.inForce.Load().api
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return api.Serve(ctx, l.api) })
+	group.Go(func() error { return api.ServeHandler(ctx, l.api, p) })
 	if l.metrics != nil {
-		group.Go(func() error { return api.ServeMetrics(ctx, l.metrics) })
+		group.Go(func() error { return api.ServeHandler(ctx, l.metrics, http.HandlerFunc(p.metrics)) })
 	}
 	if l.control != nil {
-		group.Go(func() error { return h.control(ctx, l.control) })
+		group.Go(func() error { return p.control(ctx, l.control) })
 	}
-	group.Go(func() error { return h.conduct(ctx) })
+	group.Go(func() error { return p.conduct(ctx) })
+	group.Go(func() error { return p.hangups(ctx) })
 	group.Go(func() error { return h.watchdog(ctx) })
 	h.log.Info("serving", "http", l.api.Addr().String(), "directories", len(h.rooms))
 	_, _ = daemon.SdNotify(false, daemon.SdNotifyReady) // outside systemd there is nobody to tell
@@ -115,28 +115,6 @@ func (h *house) serve(ctx context.Context, l listeners) error {
 		return nil
 	}
 	return err
-}
-
-// conduct leads the runs: it waits for the lead, then runs schedule and pusher until it is lost or ctx ends.
-func (h *house) conduct(ctx context.Context) error {
-	for ctx.Err() == nil {
-		if err := h.lead.wait(ctx); err != nil {
-			if ctx.Err() != nil {
-				return nil //nolint:nilerr // asked to end while waiting
-			}
-			return err
-		}
-		if err := h.greet(ctx); err != nil {
-			return err
-		}
-		group, ctx := errgroup.WithContext(ctx)
-		group.Go(func() error { return h.schedule.Run(ctx) })
-		group.Go(func() error { return h.outbox.serve(ctx) })
-		if err := group.Wait(); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // greet sees to what a restart must not forget: a directory that was never listed completely is listed now, and one with
@@ -157,6 +135,15 @@ func (h *house) greet(ctx context.Context) error {
 		}
 		if err != nil {
 			return fmt.Errorf("first run of %q: %w", r.name, err)
+		}
+	}
+	changed, err := h.changedScope(ctx)
+	if err != nil {
+		return fmt.Errorf("compare scopes: %w", err)
+	}
+	for _, name := range changed {
+		if err := h.schedule.Kick(name, idbridge.FullRun, schedule.BySchedule); err != nil {
+			return fmt.Errorf("look at the changed scope of %q: %w", name, err)
 		}
 	}
 	return nil
@@ -180,42 +167,4 @@ func (h *house) watchdog(ctx context.Context) error {
 			}
 		}
 	}
-}
-
-// starter does the schedule's jobs.
-type starter struct{ house *house }
-
-// Start does one run and returns when it has ended.
-func (s starter) Start(ctx context.Context, job schedule.Job) error {
-	r, err := s.house.room(job.Directory)
-	if err != nil {
-		return err
-	}
-	_, err = s.house.run(ctx, r, engine.RunOptions{Kind: job.Kind, Slot: job.Slot, Author: job.Author})
-	return err
-}
-
-// kicker starts runs for the API.
-type kicker struct{ house *house }
-
-// Start asks the schedule for a run now; its id is not known yet.
-func (k kicker) Start(_ context.Context, directory string, kind idbridge.RunKind, author string) (idbridge.RunID, error) {
-	if k.house.schedule == nil {
-		return 0, &idbridge.Error{Kind: idbridge.Unavailable, Msg: "runs are not started here"}
-	}
-	return 0, k.house.schedule.Kick(directory, kind, author)
-}
-
-// api builds the HTTP API over the house.
-func (h *house) api() (*httpapi.Server, error) {
-	c := h.cfg.API()
-	c.Store, c.Pusher, c.Runner, c.Version, c.Log = h.store, h.outbox, kicker{h}, version, h.log
-	for i := range c.Directories {
-		r, err := h.room(c.Directories[i].Name)
-		if err != nil {
-			return nil, err
-		}
-		c.Directories[i].Login = r.ldap
-	}
-	return httpapi.New(c)
 }

@@ -185,9 +185,9 @@ func TestHeld(t *testing.T) {
 			t.Fatal("suspended by a held plan")
 		}
 		if got, _, _ := b.do("approve", r.Plan.Hash[:12]); got != 1 {
-			t.Errorf("approve without --yes: exit %d", got)
+			t.Errorf("approve without its number: exit %d", got)
 		}
-		b.must(0, "approve", r.Plan.Hash[:12], "--yes")
+		b.must(0, "approve", r.Plan.Hash[:12], "--removals", "30")
 		if u := b.user("p005"); *u.May {
 			t.Fatal("not suspended by the approved plan")
 		}

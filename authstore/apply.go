@@ -125,8 +125,7 @@ func (c *commit) reopen(id idbridge.ExternalID, other *userRecord) {
 	if l == nil || l.User != other.ID || l.Digest.IsZero() {
 		return
 	}
-	l.Digest = idbridge.Digest{}
-	l.Version++
+	l.Digest = idbridge.Digest{} // its version stays: the user's revision tells whoever read both, and the absence found in this run still counts
 	l.dirty = true
 }
 

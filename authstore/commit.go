@@ -303,7 +303,11 @@ func (c *commit) admit() {
 		if link != nil {
 			now.Link, open = link.Version, link.Sent
 		}
-		stale := idbridge.MayCommit(d.Read, now, open) != nil
+		read := d.Read
+		if ofAbsence(d) {
+			read.User = now.User
+		}
+		stale := idbridge.MayCommit(read, now, open) != nil
 		stale = stale || len(d.Steps) > 0 && (user != nil && user.claimed || fresh[d.ID.ID]) || !c.sound(d, link, user)
 		if stale {
 			c.out[i].Stale, c.refused[i] = true, true
@@ -322,6 +326,20 @@ func (c *commit) admit() {
 			fresh[d.ID.ID] = true
 		}
 	}
+}
+
+// ofAbsence tells that a decision does nothing but count an absence, or end access for it. That rests on the link alone: an
+// absent user who lets his login go to a new record in the same run is absent all the same.
+func ofAbsence(d *idbridge.Decision) bool {
+	if d.Proof == nil || len(d.Steps) == 0 || len(d.Base) > 0 || len(d.Conflicts) > 0 {
+		return false
+	}
+	for i := range d.Steps {
+		if v := d.Steps[i].Verb; v != idbridge.Miss && v != idbridge.Suspend {
+			return false
+		}
+	}
+	return true
 }
 
 // sound tells whether a decision's steps have what they need: a link, a user, or the absence of a link.

@@ -291,6 +291,47 @@ func TestCommitYields(t *testing.T) {
 	})
 }
 
+// TestYieldingKeepsTheAbsence counts the absence that was found in the run in which the login went to a new record, and ends
+// access in such a run.
+func TestYieldingKeepsTheAbsence(t *testing.T) {
+	each(t, func(t *testing.T, b *bed) {
+		b.create("ann")
+		take := func(record, login string) {
+			t.Helper()
+			s := b.subject("id-ann", nil)
+			d := creation(record, profile("userName", login))
+			d.Steps = append([]idbridge.Step{{
+				ID: corp("id-ann"), User: s.User.ID, Side: idbridge.StoreSide, Verb: idbridge.Update,
+				Before: idbridge.Profile{"userName": s.User.Profile["userName"]}, After: idbridge.Profile{"userName": {}},
+			}}, d.Steps...)
+			if o := b.commit(d)[0]; o.User == 0 || o.Stale {
+				t.Fatalf("outcome %+v", o)
+			}
+		}
+		miss := b.about("id-ann", idbridge.Step{Verb: idbridge.Miss})
+		miss.Seen, miss.Proof = idbridge.Observation{Sightings: 1}, &idbridge.Proof{LastPage: true}
+		change := b.about("id-ann", update(profile("displayName", "decided before")))
+		take("new", "ann")
+		if o := b.commit(change)[0]; !o.Stale {
+			t.Error("a change that was decided before he lost his login was made")
+		}
+		if o := b.commit(miss)[0]; o.Stale || b.subject("id-ann", nil).Link.Sightings != 1 {
+			t.Errorf("the absence is not counted: %+v", o)
+		}
+		must(b.EditUser(t.Context(), idbridge.UserEdit{User: miss.User, Set: profile("userName", "ann2")}))(t)
+		suspend := b.about("id-ann", idbridge.Step{Verb: idbridge.Suspend})
+		suspend.Proof = miss.Proof
+		again := suspend
+		take("newer", "ann2")
+		if o := b.commit(suspend)[0]; o.Stale || b.subject("id-ann", nil).Link.State != idbridge.LinkMissing {
+			t.Errorf("access did not end: %+v", o)
+		}
+		if o := b.commit(again)[0]; !o.Stale {
+			t.Error("the link moved, and its absence was taken for proved")
+		}
+	})
+}
+
 func TestCommitAbsence(t *testing.T) {
 	each(t, func(t *testing.T, b *bed) {
 		id := b.create("ann")[0]

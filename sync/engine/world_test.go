@@ -144,6 +144,12 @@ func (w *world) image() string {
 	return b.String()
 }
 
+// data is the image without the plans.
+func (w *world) data() string {
+	image := w.image()
+	return image[:strings.LastIndex(image, " plans ")]
+}
+
 func (w *world) link(u idbridge.UserID) *idbridge.Link {
 	for _, l := range w.links {
 		if l.User == u {

@@ -53,41 +53,46 @@ type postgres struct {
 // and starts a server on a free port of 127.0.0.1. It returns the URL of an empty database and what stops the server and
 // removes its files.
 func StartPostgres(dir string) (address string, stop func() error, err error) {
-	initdb, err := find("initdb")
+	p, err := newPostgres(dir)
 	if err != nil {
 		return "", nil, err
-	}
-	if initdb, err = filepath.EvalSymlinks(initdb); err != nil { // the server lies beside the real one
-		return "", nil, fmt.Errorf("find initdb: %w", err)
-	}
-	id, err := unprivileged("postgres", "nobody")
-	if err != nil {
-		return "", nil, err
-	}
-	if id.cred != nil { // a test's folder is closed to everybody but root
-		dir = os.TempDir()
-	}
-	scratch, err := os.MkdirTemp(dir, "idbridge-pg")
-	if err != nil {
-		return "", nil, fmt.Errorf("make a folder: %w", err)
-	}
-	p := &postgres{id: id, dir: scratch, bin: filepath.Dir(initdb)}
-	if err := errors.Join(id.own(scratch), p.init(initdb)); err != nil {
-		return "", nil, errors.Join(err, os.RemoveAll(scratch))
-	}
-	for range postgresTries {
-		if err = p.start(); err == nil {
-			break
-		}
-	}
-	if err != nil {
-		return "", nil, errors.Join(err, os.RemoveAll(scratch))
 	}
 	address, err = PostgresDatabase(p.url("postgres"))
 	if err != nil {
 		return "", nil, errors.Join(err, p.stop())
 	}
 	return address, p.stop, nil
+}
+
+// newPostgres makes a cluster and starts its server.
+func newPostgres(dir string) (*postgres, error) {
+	initdb, err := find("initdb")
+	if err != nil {
+		return nil, err
+	}
+	if initdb, err = filepath.EvalSymlinks(initdb); err != nil { // the server lies beside the real one
+		return nil, fmt.Errorf("find initdb: %w", err)
+	}
+	id, err := unprivileged("postgres", "nobody")
+	if err != nil {
+		return nil, err
+	}
+	if id.cred != nil { // a test's folder is closed to everybody but root
+		dir = os.TempDir()
+	}
+	scratch, err := os.MkdirTemp(dir, "idbridge-pg")
+	if err != nil {
+		return nil, fmt.Errorf("make a folder: %w", err)
+	}
+	p := &postgres{id: id, dir: scratch, bin: filepath.Dir(initdb)}
+	err = errors.Join(id.own(scratch), p.init(initdb))
+	if err == nil {
+		err = p.start()
+	}
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(scratch))
+	}
+	return p, nil
 }
 
 func (p *postgres) init(initdb string) error {
@@ -97,13 +102,24 @@ func (p *postgres) init(initdb string) error {
 
 func (p *postgres) data() string { return filepath.Join(p.dir, "data") }
 
-// start starts the server on a port that was free a moment ago and waits until it answers. The server ends with us, however
-// we end.
+// start starts the server on a port that was free a moment ago and waits until it answers. Somebody may take the port in
+// between, so it tries a few times.
 func (p *postgres) start() error {
-	port, err := freePort()
-	if err != nil {
-		return err
+	var err error
+	for range postgresTries {
+		var port int
+		if port, err = freePort(); err != nil {
+			return err
+		}
+		if err = p.startOn(port); err == nil {
+			return nil
+		}
 	}
+	return err
+}
+
+// startOn starts the server on this port. The server ends with us, however we end.
+func (p *postgres) startOn(port int) error {
 	p.port = port
 	log, err := os.Create(filepath.Join(p.dir, "log"))
 	if err != nil {

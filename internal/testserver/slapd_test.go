@@ -47,3 +47,26 @@ func TestSlapd(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestSlapdBackupAndMove(t *testing.T) {
+	s := testserver.Slapd(t, testserver.SlapdOptions{LDIF: testserver.Entry("uid=a,ou=people,dc=example,dc=org",
+		"objectClass", "inetOrgPerson", "uid", "a", "cn", "a", "sn", "a")})
+	if err := s.Snapshot(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Modify(testserver.Move(s.PeopleDN, "ou=staff", "") + testserver.Move("uid=a,ou=staff,"+s.BaseDN, "", s.MoreDN)); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := s.Search(s.BaseDN, "(uid=a)", "1.1"); err != nil || strings.TrimSpace(out) != "dn: uid=a,"+s.MoreDN {
+		t.Errorf("moved: %s, %v", out, err)
+	}
+	if err := s.Restore(); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := s.Search(s.BaseDN, "(uid=a)", "1.1"); err != nil || strings.TrimSpace(out) != "dn: uid=a,"+s.PeopleDN {
+		t.Errorf("restored: %s, %v", out, err)
+	}
+	if err := s.Modify(testserver.Change("uid=a,"+s.PeopleDN, "displayName", "A")); err != nil {
+		t.Errorf("written after a restore: %v", err)
+	}
+}

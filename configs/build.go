@@ -22,6 +22,7 @@ type builder struct {
 	root   *value
 	file   string
 	getenv func(string) string
+	now    time.Time
 	cfg    *Config
 }
 
@@ -31,6 +32,7 @@ func (b *builder) build() *Config {
 	b.http()
 	b.log()
 	b.zone()
+	b.retention()
 	b.schema()
 	precedence := b.precedence()
 	b.permissions()
@@ -136,6 +138,12 @@ func (b *builder) zone() {
 		return
 	}
 	b.cfg.Zone = zone
+}
+
+func (b *builder) retention() {
+	b.cfg.Retention = authstore.Retention{
+		Runs: b.root.duration("retention", "runs"), Conflicts: b.root.duration("retention", "conflicts"), Audit: b.root.duration("retention", "audit"),
+	}
 }
 
 func (b *builder) schema() {

@@ -186,7 +186,7 @@ func (b *builder) policy(v *value, rules map[idbridge.Attribute]plan.Rule, prece
 		Directory: v.str("name"), Schema: b.cfg.Schema, Rules: rules,
 		LinkBy: b.linkBy(v, rules), Required: b.required(v, rules),
 		ConfirmAfter: v.duration("absent", "confirm_after"), PurgeAfter: v.duration("absent", "purge_after"),
-		Limits: limits(v.get("guards")), Precedence: precedence, Access: b.access(), Writable: true,
+		Limits: limits(v.get("guards")), Overrides: b.overrides(v.get("guards", "overrides")), Precedence: precedence, Access: b.access(), Writable: true,
 	}
 	for _, r := range b.cfg.Roles {
 		if r.Directory == p.Directory {
@@ -213,6 +213,11 @@ func limits(g *value) plan.Limits {
 	l.Creations, l.CreationsShare = number("creations")
 	l.Members, l.MembersShare = number("members")
 	l.Writes, l.WritesShare = number("writes")
+	l.Grants, l.GrantsShare = number("grants")
+	l.Admins, l.AdminsShare = number("admin_grants")
+	l.Keys, l.KeysShare = number("keys")
+	l.IDs, l.IDsShare = number("ids")
+	l.Back, l.BackShare = number("rollback")
 	l.RemovalsCap = int(g.number("removals_cap"))
 	if !g.get("removals_cap").written() {
 		l.RemovalsCap = max(l.RemovalsCap, l.Removals) // a number that was written is meant

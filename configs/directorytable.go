@@ -1,5 +1,7 @@
 package configs
 
+import "github.com/idbridge/idbridge/sync/plan"
+
 // directoryKey returns the keys of one directory.
 func directoryKey() *key {
 	return &key{shape: object, keys: []key{
@@ -66,14 +68,37 @@ func mapKey() key {
 	return key{
 		name: "map", shape: dict, must: "it says which LDAP attribute is the userName", pattern: attributeName, expects: "the name of an attribute",
 		doc: "Attribute of the user: attribute of the entry. userName is required.",
-		item: &key{shape: object, short: "from", keys: []key{
-			{name: "from", must: "it names the attribute of the entry", doc: "Attribute of the entry."},
+		item: &key{shape: object, short: "from", either: []string{"from", "expr"}, keys: []key{
+			{name: "from", doc: "Attribute of the entry."},
+			{name: "else", doc: "With from: an expression for entries that show no value of it, as for expr."},
+			{name: "expr", doc: expressionDoc},
 			{
 				name: "flow", choices: []string{"both", "in", "out", "once"}, doc: "both: edits travel both ways. in: the directory owns it. out: the store owns it. " +
-					"once: the first value counts. Default: both; in for userName and active.",
+					"once: the first value counts. Default: both; in for userName, active, and what is computed, which can never flow both or out.",
 			},
 			{name: "on_conflict", def: "directory", choices: []string{"directory", "store", "hold"}, doc: "Who wins when both sides changed it differently; hold waits for a person. Both values are kept in any case."},
 			{name: "form", choices: []string{"lock"}, doc: "For active: lock reads pwdAccountLockedTime of a password policy. Default: the value as it stands."},
+		}},
+	}
+}
+
+// expressionDoc is what a person must know to write one.
+const expressionDoc = "Instead of from: an expression that computes the value, on one line and in single quotes. A name is an attribute of the " +
+	"entry as text, \"\" when it has none, and of several values the one in the entry's own name, else the smallest; first(\"employee-type\") is the " +
+	"same for a name with a hyphen, and all(\"mail\") is the list of all values. There are + (joins texts), == != < > in contains startsWith " +
+	"endsWith, matches with a regular expression, and or not, a ? b : c, ??, let x = …; and lower, upper, trim, replace, split, join, len, filter, " +
+	"map, find, any, none, one, count. It gives a text, a list of texts or nil (true or false for match: boolean); blanks around go. An " +
+	"entry over which it fails is quarantined."
+
+func overridesKey() key {
+	return key{
+		name: "overrides", shape: list, doc: "Exceptions from a guard for a while: the limit counts instead of the guard's own until then. Above it the guard holds all the same.",
+		item: &key{shape: object, keys: []key{
+			{name: "guard", must: "it says which guard", choices: plan.Overridable(), doc: "Which guard."},
+			{name: "limit", shape: number, must: "an exception has a limit too", min: 0, max: 100_000_000, doc: "What the guard lets pass, as a number."},
+			{name: "until", shape: moment, must: "an exception has an end", doc: "When it ends: a date (its first moment in timezone), or a time. 90 days ahead at most."},
+			{name: "by", must: "somebody answers for it", doc: "Who makes the exception."},
+			{name: "why", must: "whoever reads it next year must understand it", doc: "Why. Shown in plans and status."},
 		}},
 	}
 }
@@ -90,6 +115,12 @@ func guardsKey() key {
 			row("creations", "[100, 20%]", "New users, of those linked, after the first import."),
 			row("members", "[10, 20%]", "Members that left one group, of its members."),
 			row("writes", "[100, 1%]", "Records written to the directory, of those linked; edits that a signed-in person made do not count."),
+			row("grants", "[100, 20%]", "Roles that groups give, of the users linked, after the first import."),
+			row("admin_grants", "[3, 0%]", "Users who become administrators by a group."),
+			row("keys", "[10, 5%]", "API keys that stop working because their owners lose access, of those that work."),
+			row("ids", "[5, 3%]", "New records with the login or e-mail of somebody who has another record: ids that changed look like this."),
+			row("rollback", "[2, 1%]", "Records that show an older state than before: a directory restored from a backup looks like this."),
+			overridesKey(),
 		},
 	}
 }

@@ -8,7 +8,7 @@ import (
 // later names keys and values of releases to come, so that the hint says so instead of guessing a typo.
 func later(name string) bool {
 	switch name {
-	case "facades", "else", "on_absent", "metadata", "attribute_query", "sessions", "applications", "nested", "console",
+	case "facades", "on_absent", "metadata", "attribute_query", "sessions", "applications", "nested", "console",
 		"saml", "activedirectory", "389ds", "freeipa", "keys", "trust":
 		return true
 	}

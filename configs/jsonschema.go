@@ -44,6 +44,7 @@ func Schema() ([]byte, error) {
 
 const (
 	percentPattern  = `^[0-9]+(\.[0-9]+)? *%$`
+	momentPattern   = `^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9:.]+(Z|[+-][0-9]{2}:[0-9]{2}))?$`
 	durationPattern = `^([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?$`
 )
 
@@ -63,6 +64,8 @@ func (k *key) schema() *node {
 		}
 	case flag:
 		n.Type = "boolean"
+	case moment:
+		n.Type, n.MinLength, n.Pattern = "string", len("2026-12-01"), momentPattern
 	case duration:
 		n.Type, n.MinLength, n.Pattern = "string", 2, durationPattern
 		if k.never {
@@ -97,6 +100,9 @@ func (k *key) objectSchema(n *node) {
 		n.AnyOf = []*node{{Type: "string", MinLength: 1}, fixed}
 	}
 	fixed.Type, fixed.Additional, fixed.Properties = "object", false, map[string]*node{}
+	for _, name := range k.either {
+		fixed.AnyOf = append(fixed.AnyOf, &node{Required: []string{name}})
+	}
 	for i := range k.keys {
 		c := &k.keys[i]
 		fixed.Properties[c.name] = c.schema()
@@ -117,7 +123,7 @@ func (k *key) defaultJSON() any {
 		return v.on
 	case limit:
 		return []any{v.num, fmt.Sprintf("%g%%", v.share*100)}
-	case text, secret, duration, cron, object, list, dict:
+	case text, secret, duration, moment, cron, object, list, dict:
 	}
 	return k.def
 }

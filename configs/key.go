@@ -11,6 +11,7 @@ const (
 	number                // an integer
 	flag                  // true or false
 	duration              // 10m, 1h30m, 30d
+	moment                // 2026-12-01, or 2026-12-01T18:00:00Z
 	limit                 // 100, 5% or [100, 5%]
 	cron                  // a text that schedule.Parse takes
 	object                // fixed keys
@@ -32,6 +33,7 @@ type key struct {
 	max     int64    // 0: none
 	never   bool     // a duration that may be "never"
 	keys    []key    // of an object
+	either  []string // of an object: one of these keys must be there; what misses is told by the builder
 	item    *key     // of a list or dict
 	short   string   // of an object: a text alone means this key
 	path    bool     // of a text: a file, relative to the config file's folder
@@ -71,6 +73,8 @@ func (k *key) kind() string {
 		return "true or false"
 	case duration:
 		return "a duration like 10m or 30d"
+	case moment:
+		return "a date like 2026-12-01, or a time like 2026-12-01T18:00:00Z"
 	case limit:
 		return "a number, a percentage like 5%, or both as [100, 5%]"
 	case object:

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/goccy/go-yaml/ast"
 
@@ -24,11 +25,11 @@ func Load(path string, getenv func(string) string) (*Config, error) {
 		}
 		return nil, &Faults{File: path, List: []Fault{{Msg: "read config: " + why(err), Hint: hint}}}
 	}
-	return parseConfig(path, string(source), getenv)
+	return parseConfig(path, string(source), getenv, time.Now())
 }
 
-// parseConfig is Load without reading the file itself.
-func parseConfig(path, source string, getenv func(string) string) (*Config, error) {
+// parseConfig is Load without reading the file itself; now is what an exception's end is measured by.
+func parseConfig(path, source string, getenv func(string) string, now time.Time) (*Config, error) {
 	if getenv == nil {
 		getenv = func(string) string { return "" }
 	}
@@ -49,7 +50,7 @@ func parseConfig(path, source string, getenv func(string) string) (*Config, erro
 	if v.bad {
 		return nil, f.err(path)
 	}
-	b := &builder{faults: f, root: v, file: path, getenv: getenv}
+	b := &builder{faults: f, root: v, file: path, getenv: getenv, now: now}
 	cfg := b.build()
 	if err := f.err(path); err != nil {
 		return nil, err

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/idbridge/idbridge"
+	"github.com/idbridge/idbridge/authstore"
 	"github.com/idbridge/idbridge/configs"
 	"github.com/idbridge/idbridge/sync/engine"
 	"github.com/idbridge/idbridge/sync/plan"
@@ -78,7 +79,7 @@ func TestDefaults(t *testing.T) {
 func TestWritten(t *testing.T) {
 	cfg := mustLoad(t, configs.Example())
 	d := cfg.Directories[0]
-	want := []idbridge.Attribute{idbridge.DisplayName, idbridge.Email, idbridge.FamilyName, idbridge.GivenName, "phone"}
+	want := []idbridge.Attribute{idbridge.Email, idbridge.FamilyName, idbridge.GivenName, "phone"}
 	if diff := cmp.Diff(want, cfg.Outward["corp"]); diff != "" {
 		t.Errorf("outward: -want +got:\n%s", diff)
 	}
@@ -98,7 +99,7 @@ func TestWritten(t *testing.T) {
 	if len(api.TrustedProxies) != 1 || len(api.Permissions["HELPDESK"]) != 2 || len(api.Directories) != 1 || len(api.Validate()) > 0 {
 		t.Errorf("api: %+v", api)
 	}
-	if len(d.LDAP.Map) != 7 || d.LDAP.Bind.Password.Reveal() == "" {
+	if len(d.LDAP.Map) != 8 || d.LDAP.Bind.Password.Reveal() == "" {
 		t.Errorf("ldap: %+v", d.LDAP)
 	}
 }
@@ -204,6 +205,84 @@ func TestNoFile(t *testing.T) {
 		if _, err := load(t, text); err == nil || !strings.Contains(err.Error(), name) || len(err.Error()) > 20_000 {
 			t.Errorf("want %q: %.300v", name, err)
 		}
+	}
+}
+
+// TestF18: what the libraries under us panic on, accept by mistake or never end with is a fault with a place.
+func TestF18(t *testing.T) {
+	cron := func(text string) string { return small + "  schedule: {full: \"" + text + "\"}\n" }
+	for name, row := range map[string]struct {
+		yaml, says   string
+		line, column int
+	}{
+		"TZ":              {cron("TZ=UTC"), "names no time zone", 6, 20},
+		"CRON_TZ":         {cron("CRON_TZ="), "names no time zone", 6, 20},
+		"31 February":     {cron("0 0 31 2 *"), "never comes", 6, 20},
+		"10 KB":           {cron(strings.Repeat("0,", 5120) + "0 * * * *"), "256 characters at most", 6, 20},
+		"beyond":          {cron("*/61 * * * *"), "never comes", 6, 20},
+		"bomb":            {small + "attributes:\n  " + strings.ReplaceAll(billionLaughs(), "\n", "\n  "), "anchors are not used", 7, 6},
+		"expression loop": {strings.Replace(small, "uid}", "uid, displayName: {expr: 'map(1..1000000000, 1)'}}", 1), "ranges are not used", 5, 50},
+		"expression deep": {strings.Replace(small, "uid}", "uid, displayName: {expr: '"+strings.Repeat("(", 1900)+"'}}", 1), "expression: ", 5, 0},
+	} {
+		_, err := load(t, row.yaml)
+		var f *configs.Faults
+		if !errors.As(err, &f) {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		first := f.List[0]
+		if !strings.Contains(first.Msg, row.says) || first.Line != row.line || row.column > 0 && first.Column != row.column || first.Column < 1 {
+			t.Errorf("%s: %d:%d %s, want %d:%d %s", name, first.Line, first.Column, first.Msg, row.line, row.column, row.says)
+		}
+	}
+}
+
+// TestOverrides: an exception reaches the policy, with its end in the config's time zone; one that is over stays.
+func TestOverrides(t *testing.T) {
+	cfg := mustLoad(t, "timezone: Europe/Paris\n"+small+`  guards:
+    keys: 2%
+    overrides:
+    - {guard: removals, limit: 300, until: 2026-07-01, by: ann, why: a merger}
+    - {guard: admin_grants, limit: 9, until: "2026-07-01T12:00:00Z", by: bea, why: new hires}
+retention: {runs: 30d, conflicts: never}
+`)
+	want := []idbridge.Override{
+		{Guard: plan.GuardRemovals, Limit: 300, Until: time.Date(2026, 6, 30, 22, 0, 0, 0, time.UTC), By: "ann", Why: "a merger"},
+		{Guard: plan.GuardAdminGrants, Limit: 9, Until: time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC), By: "bea", Why: "new hires"},
+	}
+	p := cfg.Directories[0].Policy
+	if diff := cmp.Diff(want, p.Overrides); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	if l := p.Limits; l.Keys != 10 || l.KeysShare != 0.02 || l.Admins != 3 || l.AdminsShare != 0 {
+		t.Errorf("%+v", l)
+	}
+	if got, want := cfg.Retention, (authstore.Retention{Runs: 30 * 24 * time.Hour, Audit: 400 * 24 * time.Hour}); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	soon := time.Now().Add(80 * 24 * time.Hour).Format(time.DateOnly)
+	if _, err := load(t, small+"  guards: {overrides: [{guard: ids, limit: 1, until: "+soon+", by: a, why: b}]}\n"); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestComputed: an expression flows in, moves the scope, and is asked for nothing else.
+func TestComputed(t *testing.T) {
+	yaml := func(x string) string { return strings.Replace(small, "uid}", "uid, displayName: "+x+"}", 1) }
+	d := mustLoad(t, yaml(`{from: displayName, else: 'givenName + " " + sn'}`)).Directories[0]
+	if got := d.Policy.Rules[idbridge.DisplayName].Flow; got != plan.In {
+		t.Errorf("flows %s", got)
+	}
+	if f := d.LDAP.Map[1]; f.Else != `givenName + " " + sn` || f.From != "displayName" {
+		t.Errorf("%+v", f)
+	}
+	seen := map[string]string{}
+	for _, x := range []string{"displayName", "{from: displayName, else: 'sn'}", "{from: displayName, else: 'cn'}", "{expr: 'cn'}", "{expr: 'sn'}"} {
+		scope := mustLoad(t, yaml(x)).Directories[0].Policy.Scope
+		if seen[scope] != "" {
+			t.Errorf("%s and %s have one scope", x, seen[scope])
+		}
+		seen[scope] = x
 	}
 }
 

@@ -31,7 +31,7 @@ func (f *faults) readScalar(v *value, n ast.Node) {
 		case number:
 			fault("write digits only, without quotes", "must be a number, not a text")
 			return
-		case text, secret, duration, limit, cron, object, list, dict:
+		case text, secret, duration, moment, limit, cron, object, list, dict:
 		}
 	case *ast.LiteralNode:
 		fault("write it on one line, in quotes", "must be on one line")
@@ -104,6 +104,8 @@ func (v *value) parse() (hint, msg string) {
 		}
 	case duration:
 		return v.parseDuration()
+	case moment:
+		return v.parseMoment()
 	case limit:
 		return v.parseLimit()
 	case cron:
@@ -167,6 +169,16 @@ func (v *value) parseDuration() (hint, msg string) {
 	}
 	v.span = d
 	return "", ""
+}
+
+func (v *value) parseMoment() (hint, msg string) {
+	for _, layout := range []string{time.DateOnly, time.RFC3339} {
+		if t, err := time.Parse(layout, v.text); err == nil {
+			v.when = t
+			return "", ""
+		}
+	}
+	return "write 2026-12-01, or 2026-12-01T18:00:00Z", fmt.Sprintf("%q is no date", v.text)
 }
 
 // parseDuration reads numbers with the units d, h, m, s, in this order, each once: 30d, 1h30m.

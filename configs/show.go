@@ -54,7 +54,7 @@ func (p *printer) fields(all []*value, indent string) {
 			p.items(v, head, indent+"  ")
 		case secret:
 			p.secret(v, head, indent)
-		case text, number, flag, duration, limit, cron:
+		case text, number, flag, duration, moment, limit, cron:
 			if v.text != "" {
 				p.line(head+" "+v.yaml(), v.origin)
 			}
@@ -115,7 +115,7 @@ func (v *value) yaml() string {
 		return quote(v.text)
 	case secret:
 		return strconv.Quote(masked)
-	case number, flag, duration, limit, object, list, dict:
+	case number, flag, duration, moment, limit, object, list, dict:
 	}
 	return v.text
 }

@@ -10,6 +10,12 @@ const (
 	hostPort      = `([^\s/:]*|\[[0-9a-fA-F:.%a-z]+\]):[0-9]{1,5}`
 )
 
+// The bounds of retention, in seconds.
+const (
+	week    = 7 * 86400
+	century = 36525 * 86400
+)
+
 // table returns the whole file as keys. Order is the order of Show and of the example.
 func table() key {
 	return key{shape: object, keys: []key{
@@ -52,6 +58,11 @@ func table() key {
 			doc:  "What roles may do here, beyond what the built-in ones always may (ADMIN everything).",
 			item: &key{shape: list, item: &key{choices: permissionNames()}},
 		},
+		{name: "retention", shape: object, doc: "How long the store keeps what is over. Nothing that is open or waits is ever removed.", keys: []key{
+			{name: "runs", shape: duration, def: "90d", min: week, max: century, never: true, doc: "Runs with what they changed, so how far back undo and explain see; or never."},
+			{name: "conflicts", shape: duration, def: "400d", min: week, max: century, never: true, doc: "Conflicts that are decided; or never."},
+			{name: "audit", shape: duration, def: "400d", min: week, max: century, never: true, doc: "Sealed blocks of the audit; or never."},
+		}},
 		{
 			name: "roles", shape: list, doc: "Which directory groups give which roles. A run takes back only what its directory gave.",
 			item: &key{shape: object, keys: []key{

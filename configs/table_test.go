@@ -66,7 +66,7 @@ func each(k *key, path string, visit func(string, *key)) {
 		each(k.item, path+"[]", visit)
 	case dict:
 		each(k.item, join(path, "*"), visit)
-	case text, secret, number, flag, duration, limit, cron, object:
+	case text, secret, number, flag, duration, moment, limit, cron, object:
 	}
 }
 

@@ -16,7 +16,8 @@ type value struct {
 	num    int64
 	on     bool
 	span   time.Duration
-	share  float64 // of a limit; num is its number
+	when   time.Time // of a moment; a date alone is its midnight in UTC
+	share  float64   // of a limit; num is its number
 	fields []*value
 	items  []*value
 	bad    bool // a fault says why
@@ -64,6 +65,17 @@ func (v *value) duration(names ...string) time.Duration {
 		return 0
 	}
 	return v.span
+}
+
+// moment returns the time below v, a date as its midnight in zone.
+func (v *value) moment(zone *time.Location, names ...string) time.Time {
+	if v = v.get(names...); v == nil || v.bad {
+		return time.Time{}
+	}
+	if len(v.text) == len(time.DateOnly) {
+		return time.Date(v.when.Year(), v.when.Month(), v.when.Day(), 0, 0, 0, 0, zone)
+	}
+	return v.when
 }
 
 // texts returns the texts of a list below v.

@@ -25,7 +25,7 @@ func (f *faults) read(k *key, n ast.Node, v value) *value {
 		f.readList(&v, n)
 	case dict:
 		f.readDict(&v, n)
-	case text, secret, number, flag, duration, limit, cron:
+	case text, secret, number, flag, duration, moment, limit, cron:
 		f.readScalar(&v, n)
 	}
 	return &v

@@ -113,6 +113,8 @@ func faultOf(err error) *ExpressionFault {
 		f.Why, f.Hint = fmt.Sprintf("has more than %d parts", maxNodes), "compute it in the directory, or make it simpler"
 	case strings.Contains(f.Why, "unknown name"), strings.Contains(f.Why, "is not defined"), strings.Contains(f.Why, "not callable"):
 		f.Hint = "functions are " + functionNames
+	case strings.Contains(f.Why, "to call +"):
+		f.Why, f.Hint = "+ joins texts, and here is something else", "join a list first: join(all(\"mail\"), \", \")"
 	case strings.Contains(f.Why, "unexpected token EOF"), strings.Contains(f.Why, "unexpected end"):
 		f.Why, f.Hint = "ends too early", "close what was opened"
 	}

@@ -139,7 +139,7 @@ func TestExpressionFaults(t *testing.T) {
 		`givenName + + sn`:                    "",
 		`sn.foo`:                              "4: is not used here",
 		`sn[0]`:                               "",
-		`1 + 2`:                               "cannot use int as argument",
+		`1 + 2`:                               "+ joins texts",
 		`1`:                                   "1: gives a number, not a text",
 		`sn == "x"`:                           "gives true or false",
 		`len(sn)`:                             "gives a number",

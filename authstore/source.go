@@ -11,6 +11,7 @@ import (
 // Source returns what the last run left about the directory; the zero Source before the first.
 func (s *Store) Source(ctx context.Context, directory string) (idbridge.Source, error) {
 	out, err := readSource(ctx, s.read, directory)
+	out.Restored = moment(s.copied.Load())
 	return out, fault(fmt.Sprintf("read source of %q", directory), err)
 }
 

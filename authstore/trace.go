@@ -78,7 +78,7 @@ func (t *tx) buried(ctx context.Context, w *trace) error {
 	return nil
 }
 
-// changesOf adds the values he had before, as far as change sets still have them.
+// changesOf adds the values he had before, as far as change sets and conflicts still have them.
 func (t *tx) changesOf(ctx context.Context, w *trace) error {
 	rows, err := t.QueryContext(ctx, `SELECT before, after FROM run_change WHERE user_id = $1`, int64(w.user))
 	_, err = collect(rows, err, func(r *sql.Rows) (struct{}, error) {
@@ -95,6 +95,15 @@ func (t *tx) changesOf(ctx context.Context, w *trace) error {
 	})
 	if err != nil {
 		return fmt.Errorf("read changes: %w", err)
+	}
+	conflicts, err := readConflicts(ctx, t, ` WHERE c.user_id = $1`, int64(w.user))
+	if err != nil {
+		return fmt.Errorf("read conflicts: %w", err)
+	}
+	for i := range conflicts {
+		for _, v := range [...]idbridge.Values{conflicts[i].Base, conflicts[i].Store, conflicts[i].Directory} {
+			w.profile(t.s.schema, idbridge.Profile{conflicts[i].Attribute: v})
+		}
 	}
 	return nil
 }
@@ -124,12 +133,13 @@ func (w *trace) profile(schema idbridge.Schema, p idbridge.Profile) {
 func (w *trace) signIn(name string) {
 	if name != "" && !slices.Contains(w.logins, name) {
 		w.logins = append(w.logins, name)
-		w.name(name)
+		w.names = append(w.names, name)
 	}
 }
 
+// name adds a name; one of two letters says nothing about anybody.
 func (w *trace) name(v string) {
-	if v = strings.TrimSpace(v); v != "" {
+	if v = strings.TrimSpace(v); utf8.RuneCountInString(v) > 2 {
 		w.names = append(w.names, v)
 	}
 }

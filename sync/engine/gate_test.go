@@ -40,6 +40,8 @@ func TestGate(t *testing.T) {
 		{"settlever", []string{directory}},
 		{"pullnobase", []string{directory}},
 		{"noid", []string{directory}},
+		{"undoblind", both},
+		{"miscount", both},
 		{"nosent+blind", []string{directory}},
 		{"errorempty", []string{existence}},
 		{"partialcomplete", []string{existence}},

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/idbridge/idbridge"
+	"github.com/idbridge/idbridge/internal/failpoint"
 	"github.com/idbridge/idbridge/sync/plan"
 )
 
@@ -207,6 +208,8 @@ func (r *pass) reverse(ctx context.Context, batch []reversal, approved *approval
 		r.row.Counts.Seen += int(bit(one.present))
 		if approved == nil {
 			r.refused = append(r.refused, left...)
+		} else if failpoint.Mutant("undoblind") { // the mistake: the plan is carried out as it was made, whatever happened since
+			one.Decision.Steps = approved.records[batch[i].id].Steps
 		} else if r.cut(&one, approved.records[batch[i].id], &subjects[i], rec) {
 			continue
 		}

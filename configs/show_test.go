@@ -42,7 +42,7 @@ timezone: Europe/Paris
 ` + strings.Replace(small, "  map: {userName: uid}\n", "", 1) + `  users: {filter: "(cn=a\\2a\"b')"}
   canary: "cn=hash\\, \\\"q\\\" #1,dc=a"
   absent: {purge_after: never}
-  guards: {removals: [3, 2.5%], writes: 0, overrides: [{guard: ids, limit: 7, until: "2026-07-01T12:00:00Z", by: "ann: b", why: "it's \\"so\\""}]}
+  guards: {removals: [3, 2.5%], writes: 0, overrides: [{guard: ids, limit: 7, until: "2026-07-01T12:00:00Z", by: "ann: b", why: "it's \"so\""}]}
   map: {userName: uid, displayName: {expr: 'sn == "it''s" ? "a\b" : givenName'}}
 `,
 	} {

@@ -56,7 +56,9 @@ func (d *database) lockedWrite(who author, u update, g guard) (reads, *Result) {
 	}
 	e := old.clone()
 	if u.op == OpModify {
-		refused = d.modify(who, e, u)
+		if refused = d.modify(who, e, u); refused == nil {
+			d.rewrite(e, u.mods)
+		}
 	} else {
 		refused = d.moved(who, e, u)
 	}
@@ -117,6 +119,7 @@ func (d *database) add(who author, u update, g guard) (reads, *Result) {
 		e.name = dn(nil).under(e.name[0], above.name)
 	}
 	d.nameValues(e, e.name[0], true) // slapd adds what only the name says
+	d.rewrite(e, u.mods)
 	if refused = d.place(who, e); refused != nil {
 		return reads{}, refused
 	}

@@ -23,6 +23,7 @@ type database struct {
 	root         string // key of the identity that may do everything; "" for none
 	rootPassword string
 	writes       []Write
+	rewrites     []Rewrite
 	counts       map[Op]int
 	ranges       int // values of an attribute that one answer shows; 0: all
 }

@@ -78,7 +78,7 @@ func (b *builder) origin(x *value, f mapping.Field) {
 // expressions compiles them, and puts what is wrong where it stands in the file.
 func (b *builder) expressions(m *value, fields []mapping.Field) {
 	_, err := mapping.New(b.cfg.Schema, fields)
-	joined, several := err.(interface{ Unwrap() []error }) //nolint:errorlint // errors.Join's own type, which New answers with
+	joined, several := err.(interface{ Unwrap() []error }) // as errors.Join makes it
 	if !several {
 		return
 	}

@@ -25,7 +25,7 @@ func Load(path string, getenv func(string) string) (*Config, error) {
 		}
 		return nil, &Faults{File: path, List: []Fault{{Msg: "read config: " + why(err), Hint: hint}}}
 	}
-	return parseConfig(path, string(source), getenv, time.Now())
+	return parseConfig(path, string(source), getenv, time.Now()) //nolint:forbidigo // the edge: an exception may not end too far ahead
 }
 
 // parseConfig is Load without reading the file itself; now is what an exception's end is measured by.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -147,14 +148,14 @@ func (e *expression) value(values []idbridge.Values, named []string) (out idbrid
 		return e.clean(x...), nil
 	case bool:
 		if e.match == idbridge.Boolean {
-			return idbridge.Values{fmt.Sprint(x)}, nil
+			return idbridge.Values{strconv.FormatBool(x)}, nil
 		}
 	case []any:
 		texts := make([]string, 0, len(x))
 		for _, one := range x {
 			s, ok := one.(string)
 			if !ok && one != nil {
-				return nil, broken(fmt.Sprintf("gives a list that holds %s", kindOf(one)))
+				return nil, broken("gives a list that holds " + kindOf(one))
 			}
 			texts = append(texts, s)
 		}
@@ -205,7 +206,7 @@ func whyFailed(err error) error {
 
 // kindOf names what a value is.
 func kindOf(v any) string {
-	switch reflect.ValueOf(v).Kind() { //nolint:exhaustive // the rest is all the same to a person
+	switch reflect.ValueOf(v).Kind() {
 	case reflect.Bool:
 		return "true or false"
 	case reflect.Int, reflect.Float64:

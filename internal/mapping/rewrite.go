@@ -228,7 +228,7 @@ func (r *rewriter) result(n ast.Node, match idbridge.Match) {
 		return
 	}
 	t := n.Type()
-	switch t.Kind() { //nolint:exhaustive // the rest gives no text
+	switch t.Kind() {
 	case reflect.String, reflect.Interface:
 		return
 	case reflect.Bool:

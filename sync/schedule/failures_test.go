@@ -27,7 +27,7 @@ func odds() []odd {
 	return []odd{
 		{name: "no error and no result", work: func(context.Context) error { return nil }, least: 25, most: 25},
 		{name: "panics", work: func(context.Context) error { panic("a mistake") }, least: 18, most: 25, says: "the run panicked", red: true},
-		{name: "panics with nothing", work: func(context.Context) error { panic(nil) }, least: 18, most: 25, says: "the run panicked", red: true}, //nolint:govet // on purpose
+		{name: "panics with nothing", work: func(context.Context) error { panic(nil) }, least: 18, most: 25, says: "the run panicked", red: true},
 		{
 			name: "hangs until it is cancelled", work: func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() },
 			least: 16, most: 25, says: "the run took longer than 10m0s and was cancelled", red: true,

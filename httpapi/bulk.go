@@ -15,10 +15,10 @@ const bulkWait = 45 * time.Second
 
 type bulkInput struct {
 	Body struct {
-		Attribute idbridge.Attribute `json:"attribute" minLength:"1" maxLength:"128"`
-		Keep      string             `json:"keep,omitempty" enum:"store,directory" doc:"Whose value both sides shall have."`
+		Attribute idbridge.Attribute `json:"attribute" minLength:"1" maxLength:"128" example:"title"`
+		Keep      string             `json:"keep,omitempty" enum:"store,directory" example:"store" doc:"Whose value both sides shall have."`
 		Values    *[]string          `json:"values,omitempty" maxItems:"100" doc:"Or these, instead of keep; none clears the attribute."`
-		Open      bool               `json:"open" doc:"Must be true: says that all open ones are meant."`
+		Open      bool               `json:"open" example:"true" doc:"Must be true: says that all open ones are meant."`
 	}
 }
 

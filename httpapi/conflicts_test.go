@@ -41,7 +41,7 @@ func TestConflicts(t *testing.T) {
 			ids[name] = b.dispute(name)
 		}
 		one := fmt.Sprintf("/api/v1/conflicts/%d", ids["ann"])
-		a := b.as("boss", "GET", one, "").want(200)
+		a := b.as("boss", "GET", one, "").want(200).example("read-conflict")
 		m := a.json()
 		if !strings.Contains(a.body, `"values":{"base":["Base"],"store":["Given ann"],"directory":["Dir ann"]}`) || m["openedAt"] == nil || m["closedAt"] != nil || m["winner"] != nil {
 			t.Errorf("%s", a.body)
@@ -66,7 +66,7 @@ func TestConflicts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := b.as("boss", "POST", bulk, `{"attribute":"givenName","keep":"store","open":true}`).want(200)
+		got := b.as("boss", "POST", bulk, `{"attribute":"givenName","keep":"store","open":true}`).want(200).example("resolve-conflicts")
 		if m := got.json(); m["resolved"] != float64(2) || m["more"] != false || !strings.Contains(got.body, `"name":"bob","attribute":"givenName","why":"conflict `) {
 			t.Errorf("%s", got.body)
 		}

@@ -17,9 +17,9 @@ const planWait = 50 * time.Second
 type approveInput struct {
 	PlanPath
 	Body struct {
-		Removals int    `json:"removals" minimum:"0" doc:"How many people lose access or are deleted, as the plan says: the one who approves has read it."`
-		Admins   int    `json:"admins,omitempty" minimum:"0" doc:"How many administrators it hits; required when it hits any."`
-		Reason   string `json:"reason,omitempty" maxLength:"256"`
+		Removals int    `json:"removals" minimum:"0" example:"8" doc:"How many people lose access or are deleted, as the plan says: the one who approves has read it."`
+		Admins   int    `json:"admins,omitempty" minimum:"0" example:"1" doc:"How many administrators it hits; required when it hits any."`
+		Reason   string `json:"reason,omitempty" maxLength:"256" example:"the unit was closed" doc:"Kept in the audit."`
 	}
 }
 
@@ -93,7 +93,7 @@ func (s *Server) reason(ctx context.Context, who *credential.Caller, action, tar
 type discardInput struct {
 	PlanPath
 	Body *struct {
-		Reason string `json:"reason,omitempty" maxLength:"256"`
+		Reason string `json:"reason,omitempty" maxLength:"256" example:"the unit was closed" doc:"Kept in the audit."`
 	}
 }
 
@@ -119,7 +119,7 @@ func (s *Server) discardPlan(ctx context.Context, who *credential.Caller, in *di
 type undoInput struct {
 	ID   idbridge.RunID `path:"id" minimum:"1" maximum:"9007199254740991"`
 	Body *struct {
-		Reason string `json:"reason,omitempty" maxLength:"256"`
+		Reason string `json:"reason,omitempty" maxLength:"256" example:"the unit was closed" doc:"Kept in the audit."`
 	}
 }
 

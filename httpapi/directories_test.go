@@ -27,7 +27,7 @@ func TestDirectories(t *testing.T) {
 		if _, err := b.store.Alarm(t.Context(), "corp", "3 of 10 would lose access"); err != nil {
 			t.Fatal(err)
 		}
-		a := b.as("boss", "GET", "/api/v1/directories", "").want(200)
+		a := b.as("boss", "GET", "/api/v1/directories", "").want(200).example("list-directories")
 		for _, want := range []string{
 			`"records":12,"links":1,`, `"lastRun":{"id":1,`, `"nextRunAt":"2026-11-21T09:45:00Z"`, `"heldPlan":"` + heldHash + `"`, `"alarm":"3 of 10 would lose access"`, `"held":1`,
 		} {
@@ -52,7 +52,7 @@ func TestQuarantine(t *testing.T) {
 			Seen: idbridge.Observation{Locator: "CN=No Id"},
 		})
 		const path = "/api/v1/directories/corp/quarantine"
-		a := b.as("boss", "GET", path, "").want(200)
+		a := b.as("boss", "GET", path, "").want(200).example("list-quarantine")
 		for _, want := range []string{
 			fmt.Sprintf(`"user":%d,"attribute":"email","value":[{"base64":"eP9AZXhhbXBsZS5vcmc="}],"why":"boss has it","since":"`, ann), `"value":["\u0000"]`,
 			`{"record":"","locator":"CN=No Id","why":"it has no id"`,
@@ -89,7 +89,7 @@ func TestHealthDetails(t *testing.T) {
 		{Colour: idbridge.Red, What: "corp", Name: "overdue", Why: "no complete listing since 2026-11-20 09:00 UTC", Fix: "idbridge check corp"},
 		{Colour: idbridge.Yellow, What: "corp", Name: "conflicts", Why: "2 conflicts wait for a person"},
 	}
-	a := b.as("boss", "GET", "/api/v1/health/details", "").want(200)
+	a := b.as("boss", "GET", "/api/v1/health/details", "").want(200).example("health-details")
 	if !strings.HasPrefix(a.body, `{"colour":"red","items":[{"colour":"red","what":"corp","name":"overdue","why":"no complete`) || !strings.Contains(a.body, `"fix":"idbridge check corp"`) {
 		t.Errorf("%s", a.body)
 	}

@@ -55,7 +55,7 @@ func TestExplain(t *testing.T) {
 	b.person("boss", idbridge.Admin)
 	mia := b.person("mia.t")
 	path := fmt.Sprintf("/api/v1/users/%d/explain", mia)
-	a := b.as("boss", "GET", path, "").want(200)
+	a := b.as("boss", "GET", path, "").want(200).example("explain-user")
 	if a.header.Get("Cache-Control") != "no-store" || a.header.Get("ETag") != "" {
 		t.Errorf("%v", a.header)
 	}
@@ -100,7 +100,7 @@ func TestExplainMe(t *testing.T) {
 	h := &house{explanation: someExplanation()}
 	b := h.movesInto(newBed(t, h.furnish))
 	mia := b.person("mia.t")
-	a := b.as("mia.t", "GET", "/api/v1/me/explain", "").want(200)
+	a := b.as("mia.t", "GET", "/api/v1/me/explain", "").want(200).example("explain-me")
 	if m := a.json(); m["user"] != float64(mia) || h.said() != fmt.Sprintf("explain %d", mia) {
 		t.Errorf("%s", a.body)
 	}

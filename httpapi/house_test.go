@@ -1,8 +1,13 @@
 package httpapi_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -103,4 +108,34 @@ func (h *house) Undo(ctx context.Context, run idbridge.RunID, by string) (idbrid
 		return p, nil
 	}
 	return p, h.store.SavePlan(ctx, p, func(func(idbridge.Decision, error) bool) {})
+}
+
+var (
+	moments = regexp.MustCompile(`"20\d\d-[0-9T:.+-]+Z?"`)
+	epochs  = regexp.MustCompile(`"took":\d+`)
+)
+
+// example holds an answer against the example in the document, times apart. With UPDATE_GOLDEN it is written.
+func (a *answer) example(operation string) *answer {
+	a.t.Helper()
+	text := moments.ReplaceAllString(a.body, `"2026-11-21T14:15:00Z"`)
+	text = epochs.ReplaceAllString(text, `"took":4100000000`)
+	var got bytes.Buffer
+	if err := json.Indent(&got, []byte(text), "", "  "); err != nil {
+		a.t.Fatal(err)
+	}
+	file := filepath.Join("examples", operation+".json")
+	if os.Getenv("UPDATE_GOLDEN") != "" {
+		if err := os.WriteFile(file, got.Bytes(), 0o600); err != nil {
+			a.t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	if got.String() != string(want) {
+		a.t.Errorf("the example of %s is not what is answered:\n%s", operation, got.String())
+	}
+	return a
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/getkin/kin-openapi/openapi3"
+
 	"github.com/idbridge/idbridge"
 )
 
@@ -204,5 +206,32 @@ func TestUnmatched(t *testing.T) {
 	b.do("GET", "/api/v1/check", "").problem(405, "method-not-allowed")
 	if a := b.do("HEAD", "/livez", ""); a.status != 200 || a.body != "" {
 		t.Errorf("HEAD: %d", a.status)
+	}
+}
+
+// TestExamples holds that each example in the document is as the document says.
+func TestExamples(t *testing.T) {
+	b := newBed(t)
+	doc, err := openapi3.NewLoader().LoadFromData([]byte(b.do("GET", "/openapi.json", "").body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for path, item := range doc.Paths.Map() {
+		for method, op := range item.Operations() {
+			for status, r := range op.Responses.Map() {
+				media := r.Value.Content["application/json"]
+				if media == nil || media.Example == nil {
+					continue
+				}
+				n++
+				if err := media.Schema.Value.VisitJSON(media.Example); err != nil {
+					t.Errorf("%s %s %s: %v", method, path, status, err)
+				}
+			}
+		}
+	}
+	if n < 12 {
+		t.Errorf("%d examples", n)
 	}
 }

@@ -53,7 +53,7 @@ func TestPlans(t *testing.T) {
 		b := h.movesInto(open(h.furnish))
 		b.person("boss", idbridge.Admin)
 		b.savePlan(heldHash, 7)
-		list := b.as("boss", "GET", "/api/v1/plans?directory=corp&state=held", "").want(200)
+		list := b.as("boss", "GET", "/api/v1/plans?directory=corp&state=held", "").want(200).example("list-plans")
 		if items, _ := list.json()["items"].([]any); len(items) != 1 || !strings.Contains(list.body, `"removals":3,"admins":["boss"]`) {
 			t.Errorf("%s", list.body)
 		}
@@ -92,6 +92,7 @@ func TestPlans(t *testing.T) {
 		if a := b.as("boss", "GET", "/api/v1/plans/"+heldHash+"?after=7", "").want(200); a.json()["next"] != nil || !strings.Contains(a.body, `"items":[]`) {
 			t.Errorf("past the end: %s", a.body)
 		}
+		b.as("boss", "GET", "/api/v1/plans/"+heldHash+"?limit=1", "").want(200).example("read-plan")
 		b.as("boss", "GET", "/api/v1/plans/ffffffffffff", "").problem(404, "not-found")
 		b.as("boss", "GET", "/api/v1/plans/short", "").problem(422, "invalid")
 		b.as("boss", "GET", "/api/v1/plans/XX23456789abcdef", "").problem(422, "invalid")
@@ -132,7 +133,7 @@ func TestApprove(t *testing.T) {
 		b.as("boss", "POST", path, good).problem(409, "busy")
 		h.err = nil
 		h.said()
-		a := b.as("boss", "POST", path, good).want(200)
+		a := b.as("boss", "POST", path, good).want(200).example("approve-plan")
 		if a.header.Get("Location") != fmt.Sprintf("/api/v1/runs/%d", b.lead.Run+1) || !strings.Contains(a.body, `"stale":["kim"]`) || !strings.Contains(a.body, `"state":"done"`) {
 			t.Errorf("%v %s", a.header, a.body)
 		}
@@ -180,7 +181,7 @@ func TestDiscard(t *testing.T) {
 		b.savePlan(heldHash, 3)
 		path := "/api/v1/plans/" + heldHash + "/discard"
 		b.as("boss", "POST", path, `{"removals":3}`).problem(422, "invalid")
-		a := b.as("boss", "POST", path, `{"reason":"a mistake of the school's"}`).want(200)
+		a := b.as("boss", "POST", path, `{"reason":"a mistake of the school's"}`).want(200).example("discard-plan")
 		if m := a.json(); m["state"] != "discarded" || m["by"] != "boss" || m["decidedAt"] == nil {
 			t.Errorf("%s", a.body)
 		}
@@ -211,7 +212,7 @@ func TestUndo(t *testing.T) {
 		if err := b.store.EndRun(t.Context(), b.lead, run, nil); err != nil {
 			t.Fatal(err)
 		}
-		a := b.as("boss", "POST", path, `{"reason":"wrong OU"}`).want(201)
+		a := b.as("boss", "POST", path, `{"reason":"wrong OU"}`).want(201).example("undo-run")
 		if m := a.json(); a.header.Get("Location") != "/api/v1/plans/"+heldHash || m["undoes"] != float64(run.ID) || !strings.Contains(a.body, `"why":"changed since by run 9"`) {
 			t.Errorf("%v %s", a.header, a.body)
 		}

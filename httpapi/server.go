@@ -91,6 +91,9 @@ func New(c Config) (*Server, error) {
 	}
 	s.api = newHuma(s.mux, c.Version, c.PublicURL)
 	s.routes()
+	if err = addExamples(s.api); err != nil {
+		return nil, fmt.Errorf("http api: %w", err)
+	}
 	if s.document, err = newDocument(s.api); err != nil {
 		return nil, fmt.Errorf("http api: %w", err)
 	}

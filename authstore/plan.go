@@ -66,7 +66,7 @@ func (s *Store) newPlan(ctx context.Context, op string, p *idbridge.Plan) (id in
 	if p.Created.IsZero() {
 		p.Created = s.now()
 	}
-	header, err := json.Marshal(p)
+	header, err := json.Marshal(p) //nolint:musttag // only this package reads it, by the same type
 	if err != nil {
 		return 0, fault(op, err)
 	}
@@ -157,7 +157,7 @@ func readPlans(ctx context.Context, q queryer, tail string, args ...any) ([]plan
 		if err := r.Scan(&p.id, &header, &state, &decided, &by); err != nil {
 			return p, err
 		}
-		if err := json.Unmarshal([]byte(header), &p.plan); err != nil {
+		if err := json.Unmarshal([]byte(header), &p.plan); err != nil { //nolint:musttag // what the store wrote; a name in it is the field's
 			return p, fmt.Errorf("header of plan %d: %w", p.id, err)
 		}
 		p.plan.State, p.plan.Decided, p.plan.By = idbridge.PlanState(state), moment(decided), by

@@ -23,25 +23,31 @@ func (b *bed) contend(id string, c idbridge.Conflict) idbridge.Conflict {
 
 func TestResolveInBulk(t *testing.T) {
 	each(t, func(t *testing.T, b *bed) {
-		const n = 450
+		const n = 250 // more than one transaction
 		var logins []string
 		for i := range n {
 			logins = append(logins, fmt.Sprintf("u%03d", i))
 		}
-		b.create(logins...)
 		ids := map[string]idbridge.UserID{}
-		for _, login := range logins {
-			c := idbridge.Conflict{Attribute: "displayName", Store: idbridge.Values{login}, Directory: idbridge.Values{"D"}}
-			ids[login] = b.contend("id-"+login, c).User
+		for i, id := range b.create(logins...) {
+			ids[logins[i]] = id
 		}
+		var list []idbridge.Decision
+		for _, login := range logins {
+			d := b.about("id-" + login)
+			d.Conflicts = []idbridge.Conflict{{Attribute: "displayName", Store: idbridge.Values{login}, Directory: idbridge.Values{"D"}}}
+			d.Seen.Digest = idbridge.Digest{}
+			list = append(list, d)
+		}
+		b.commit(list...)
 		other := b.contend("id-u000", idbridge.Conflict{Attribute: "email", Store: idbridge.Values{"u000@example.org"}, Directory: idbridge.Values{"x@y"}})
-		must(b.EditUser(t.Context(), idbridge.UserEdit{User: ids["u300"], Set: profile("displayName", "moved")}))(t)
+		must(b.EditUser(t.Context(), idbridge.UserEdit{User: ids["u230"], Set: profile("displayName", "moved")}))(t)
 		r := idbridge.Resolution{Winner: idbridge.DirectoryWinner, By: "boss"}
 		done, left, err := b.ResolveConflicts(t.Context(), "displayName", r)
 		if err != nil || len(done) != n-1 || len(left) != 1 {
 			t.Fatalf("%d decided, left %+v, %v", len(done), left, err)
 		}
-		if left[0].User != ids["u300"] || left[0].Name != "u300" || !strings.Contains(left[0].Why, "changed since") {
+		if left[0].User != ids["u230"] || left[0].Name != "u230" || !strings.Contains(left[0].Why, "changed since") {
 			t.Errorf("left %+v", left[0])
 		}
 		c := must(b.Conflict(t.Context(), done[7].ID))(t)

@@ -194,6 +194,8 @@ func (c *goldenCase) parseStore(t *testing.T, sections map[string]string) {
 				u.Suspended = true
 			case "privileged":
 				c.subject.Privileged = true
+			case "revision":
+				u.Revision = int64(number(t, value))
 			default:
 				u.Profile[idbridge.Attribute(key)] = values(value)
 			}

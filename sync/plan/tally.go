@@ -197,14 +197,14 @@ func (t *Tally) addGroup(d *idbridge.Decision) {
 				t.given += len(s.Grants)
 				t.counts.Admins += adminGrants(s)
 			}
-			if again || s.Why != "" {
+			if again || s.Why == rulesChanged {
 				break
 			}
 			t.counts.Joined++
 			g.joined++
 		case idbridge.Leave:
 			t.counts.Revoked += len(s.Grants)
-			if s.Why != "" {
+			if s.Why == rulesChanged {
 				break
 			}
 			t.counts.Left++

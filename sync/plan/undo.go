@@ -175,17 +175,8 @@ func (u *undoing) setState(to idbridge.LinkState) {
 
 // trail is what a run did to one attribute, over all of its changes.
 type trail struct {
-	first  idbridge.Side // that changed first
-	before idbridge.Values
-	left   map[idbridge.Side]idbridge.Values // what the run left on the sides that it changed
-}
-
-// leftOn returns what the run left on a side. One that it did not change agreed with the other.
-func (t *trail) leftOn(side, other idbridge.Side) idbridge.Values {
-	if v, ok := t.left[side]; ok {
-		return v
-	}
-	return t.left[other]
+	before idbridge.Values // on the side that changed first
+	left   idbridge.Values // on both sides: what one of them took last is what the other one had
 }
 
 // values takes back attribute values.
@@ -200,11 +191,11 @@ func (u *undoing) values() {
 		for a, v := range c.After {
 			t := trails[a]
 			if t == nil {
-				t = &trail{first: c.Side, before: usable(c.Before[a]), left: map[idbridge.Side]idbridge.Values{}}
+				t = &trail{before: usable(c.Before[a])}
 				trails[a] = t
 				order = append(order, a)
 			}
-			t.left[c.Side] = usable(v)
+			t.left = usable(v)
 		}
 	}
 	slices.Sort(order)
@@ -254,10 +245,10 @@ func (u *undoing) attribute(a idbridge.Attribute, t *trail) {
 		return // as it was already
 	}
 	switch {
-	case !schema.Equal(a, store, t.leftOn(idbridge.StoreSide, idbridge.DirectorySide)):
+	case !schema.Equal(a, store, t.left):
 		u.refuse(a, "changed since in the store: "+said(store))
 		return
-	case !schema.Equal(a, dir, t.leftOn(idbridge.DirectorySide, idbridge.StoreSide)):
+	case rule.Flow != Once && !schema.Equal(a, dir, t.left):
 		u.refuse(a, "changed since in the directory: "+said(dir))
 		return
 	}

@@ -27,6 +27,7 @@ func ReverseGroup(
 	var refused []idbridge.Refusal
 	var joins, leaves groupWork
 	joins.id, leaves.id = g.ID, g.ID
+	give := stamp(GrantsOf(p, g.Name), g.ID.ID, g.Name)
 	members = slices.Sorted(slices.Values(members))
 	for _, id := range sortedIDs(byMember) {
 		list := byMember[id]
@@ -37,8 +38,8 @@ func ReverseGroup(
 		_, in := slices.BinarySearch(members, id)
 		why := fmt.Sprintf("undo: run %d", last.Run)
 		switch {
-		case len(list) > 1:
-			refuse("what the group " + g.Name + " gives changed with the config: put the role rules back")
+		case len(list) > 1, last.Verb == idbridge.Leave && len(minus(last.Grants, give))+len(minus(give, last.Grants)) > 0:
+			refuse("what the group " + g.Name + " gives changed with the config: put the role rules back first")
 		case last.Verb == idbridge.Join && !in:
 			refuse("left the group " + g.Name + " since")
 		case last.Verb == idbridge.Leave && in:
@@ -46,17 +47,10 @@ func ReverseGroup(
 		case last.Verb == idbridge.Join:
 			leaves.add(idbridge.Leave, id, last.Grants, why+" let him in")
 		default:
-			joins.add(idbridge.Join, id, given(p, g.Name, last.Grants), why+" took him out")
+			joins.add(idbridge.Join, id, give, why+" took him out")
 		}
 	}
 	return append(joins.parts(g.Name), leaves.parts(g.Name)...), refused
-}
-
-// given keeps the roles that the rules still give to the group's members: a run takes no role back into the store that the
-// config gives nobody.
-func given(p *Policy, group string, taken []idbridge.Grant) []idbridge.Grant {
-	rules := GrantsOf(p, group)
-	return slices.DeleteFunc(slices.Clone(taken), func(g idbridge.Grant) bool { return !has(rules, &g) })
 }
 
 // parts cuts the steps into decisions of at most groupSteps.

@@ -46,7 +46,7 @@ func (w *world) copyStore() *world {
 	}
 	c.conflicts, c.outbox, c.done, c.endings = slices.Clone(w.conflicts), slices.Clone(w.outbox), slices.Clone(w.done), slices.Clone(w.endings)
 	c.quarantine, c.tombstones, c.grants = maps.Clone(w.quarantine), maps.Clone(w.tombstones), maps.Clone(w.grants)
-	c.kinds, c.made, c.backoff, c.flips = maps.Clone(w.kinds), maps.Clone(w.made), maps.Clone(w.backoff), maps.Clone(w.flips)
+	c.kinds, c.made, c.backoff = maps.Clone(w.kinds), maps.Clone(w.made), maps.Clone(w.backoff)
 	c.commits, c.listed, c.ended = nil, nil, nil
 	return &c
 }

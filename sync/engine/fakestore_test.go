@@ -34,6 +34,9 @@ func (v *view) subject(id idbridge.ExternalID, shown idbridge.Profile) idbridge.
 	if l := v.links[id.ID]; l != nil {
 		link, user := *l, *v.users[l.User]
 		s.Link, s.User = &link, &user
+		if b, ok := v.backoff[id.ID]; ok {
+			s.Backoff = &b
+		}
 	}
 	for i := range v.conflicts {
 		if c := &v.conflicts[i]; c.Link == id && c.Closed.IsZero() {
@@ -240,8 +243,13 @@ func (v *view) settle(s *idbridge.Settlement) {
 		l.Base = merged(l.Base, s.Base)
 		l.Locator, l.Seen = s.Seen.Locator, s.Seen.Version
 	}
-	if s.Unusable != "" {
+	switch {
+	case s.Unusable != "":
 		v.quarantine[row.link] = []idbridge.Withheld{{Why: s.Unusable}}
+		n := v.backoff[row.link].Attempts + 1
+		v.backoff[row.link] = idbridge.Backoff{Attempts: n, Until: v.now.Add(idbridge.Wait(s.ID, n)), Why: s.Unusable}
+	case s.How == idbridge.SentSettled:
+		delete(v.backoff, row.link)
 	}
 	for _, c := range s.Conflicts {
 		v.open(&c)

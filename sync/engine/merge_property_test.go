@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -242,13 +243,15 @@ func (m *machine) typeTheSame(rt *rapid.T) {
 
 // wire makes the answers of the next modifies get lost, or the modifies themselves.
 func (m *machine) wire(rt *rapid.T) {
-	switch rapid.IntRange(0, 2).Draw(rt, "wire") {
+	switch rapid.IntRange(0, 3).Draw(rt, "wire") {
 	case 0:
 		m.deaf = listing{}
 	case 1:
 		m.deaf = listing{lose: true}
 	case 2:
 		m.deaf = listing{notSent: true}
+	case 3:
+		m.deaf = listing{refuse: m.real == nil}
 	}
 }
 
@@ -404,6 +407,7 @@ func (m *machine) quiesce(rt *rapid.T) {
 	}
 	m.finish(rt, &m.workers[1])
 	m.finish(rt, &m.workers[0])
+	m.now = m.now.Add(48 * time.Hour) // longer than a refused write is left alone
 	for _, push := range []bool{false, true, false, false} {
 		m.whole(rt, push)
 	}

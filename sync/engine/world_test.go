@@ -43,7 +43,6 @@ type world struct {
 	made       map[idbridge.UserID]idbridge.RunID
 	committing idbridge.RunID
 	backoff    map[string]idbridge.Backoff
-	flips      map[string][]idbridge.Flip
 
 	// The directory.
 	entries   map[string]*entry
@@ -117,7 +116,7 @@ func newWorld(p *plan.Policy) *world {
 		quarantine: map[string][]idbridge.Withheld{}, tombstones: map[string]bool{}, groups: map[string]*groupRow{},
 		grants: map[grantKey]bool{}, plans: map[string]*planRow{},
 		kinds: map[idbridge.RunID]idbridge.RunKind{}, made: map[idbridge.UserID]idbridge.RunID{},
-		backoff: map[string]idbridge.Backoff{}, flips: map[string][]idbridge.Flip{},
+		backoff: map[string]idbridge.Backoff{},
 		entries: map[string]*entry{}, dirGroups: map[string]*dirGroup{},
 	}
 }
@@ -174,6 +173,7 @@ func (w *world) editStore(u *idbridge.User, a idbridge.Attribute, v idbridge.Val
 		}
 		l.Digest = idbridge.Digest{}
 		l.Version++
+		delete(w.backoff, l.ID.ID)
 		if f := w.policy.Rules[a].Flow; f == plan.Both || f == plan.Out {
 			w.lastEdit++
 			w.outbox = append(w.outbox, idbridge.Edit{ID: w.lastEdit, Link: l.ID, User: u.ID, Author: "ann", At: w.now})

@@ -196,13 +196,13 @@ func (d *diagnosis) pending() {
 // waits tells what waits for a person, or for a better answer of the directory.
 func (d *diagnosis) waits() {
 	if n := d.Counts.Waiting; n > 0 {
-		d.add(Yellow, "waiting", "the directory refused to write "+count(n, "record", "records")+"; an edit of the user, or time, tries again", "idbridge status")
+		d.add(Yellow, "waiting", "the directory refused to write "+count(n, "record", "records")+"; an edit of the user, or time, tries again", "idbridge status --quarantine")
 	}
 	if n := d.Counts.Conflicts; n > 0 {
 		d.add(Yellow, "conflicts", count(n, "conflict waits", "conflicts wait")+" for a person", "idbridge conflicts")
 	}
 	if n := d.Counts.Quarantined; n > 0 {
-		d.add(Yellow, "quarantined", count(n, "record or value", "records or values")+" cannot be used; the last good ones stay", "idbridge status")
+		d.add(Yellow, "quarantined", count(n, "record or value", "records or values")+" cannot be used; the last good ones stay", "idbridge status --quarantine")
 	}
 }
 

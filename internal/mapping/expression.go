@@ -23,10 +23,10 @@ const (
 	maxExpression = 2000    // bytes of its text
 	maxNodes      = 300     // parts of it
 	maxReads      = 64      // attributes that it may read
-	maxRead       = 1 << 16 // bytes of values that one evaluation may read
+	maxRead       = 1 << 18 // bytes of values that one evaluation may read
 	maxMade       = 1 << 18 // bytes of text that it may make
 	maxElements   = 10_000  // of all lists that it makes
-	maxWork       = 1 << 26 // bytes that its loops may look at
+	maxWork       = 1 << 30 // bytes that its loops may look at
 )
 
 // ExpressionFault says what is wrong with an expression of the config.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"strings"
 	"syscall"
 	"time"
 
@@ -54,6 +55,12 @@ func postgresDSN(c Config) (string, error) {
 		u.User = url.UserPassword(u.User.Username(), c.Password.Reveal())
 	}
 	q := u.Query()
+	if strings.Contains(u.Host, ",") { // lib/pq reads the ports of several hosts from a list of their own
+		hosts, ports := hostList(u.Host)
+		q.Set("host", hosts)
+		q.Set("port", ports)
+		u.Host = ""
+	}
 	for key, value := range map[string]string{
 		"connect_timeout": "5", "application_name": "idbridge", "target_session_attrs": "read-write", "statement_timeout": "60000",
 		"lock_timeout": "10000", "random_page_cost": "1.1", // lists of ids are looked up, not scanned for
@@ -65,6 +72,19 @@ func postgresDSN(c Config) (string, error) {
 	}
 	u.RawQuery = q.Encode()
 	return u.String(), nil
+}
+
+// hostList splits a,b:5433 into the lists a,b and 5432,5433.
+func hostList(list string) (hosts, ports string) {
+	var h, p []string
+	for one := range strings.SplitSeq(list, ",") {
+		host, port, err := net.SplitHostPort(one)
+		if err != nil {
+			host, port = strings.Trim(one, "[]"), "5432"
+		}
+		h, p = append(h, host), append(p, port)
+	}
+	return strings.Join(h, ","), strings.Join(p, ",")
 }
 
 // checkServer refuses a server older than PostgreSQL 14.

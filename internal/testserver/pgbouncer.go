@@ -86,7 +86,9 @@ func pgBouncerFiles(dir string, u *url.URL, port int) error {
 		"[databases]", "* = host=" + u.Hostname() + " port=" + u.Port(),
 		"[pgbouncer]", "listen_addr = 127.0.0.1", fmt.Sprintf("listen_port = %d", port), "unix_socket_dir =",
 		"auth_type = trust", "auth_file = " + dir + "/users", "pool_mode = transaction", "default_pool_size = 10",
-		"max_client_conn = 200", "ignore_startup_parameters = extra_float_digits", "server_tls_sslmode = disable", "",
+		"max_client_conn = 200",
+		"ignore_startup_parameters = extra_float_digits,statement_timeout,lock_timeout,idle_in_transaction_session_timeout,random_page_cost",
+		"server_tls_sslmode = disable", "",
 	}, "\n")
 	users := fmt.Sprintf("%q \"\"\n", u.User.Username())
 	for name, text := range map[string]string{"pgbouncer.ini": settings, "users": users} {

@@ -23,7 +23,7 @@ func Allowed(p idbridge.Plan, d idbridge.Decision) (idbridge.Decision, bool) {
 				return idbridge.Decision{}, false
 			}
 		case idbridge.HoldGrants:
-			admins = true
+			admins = !failpoint.Mutant("grantslip") // the mistake: a held role is given all the same
 			grants = grants || v.Guard != GuardAdminGrants
 		case idbridge.HoldGroup:
 			if isGroup(&d) && v.About == d.ID.ID {

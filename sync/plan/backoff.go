@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/idbridge/idbridge"
+	"github.com/idbridge/idbridge/internal/failpoint"
 )
 
 // refusedBefore withholds a value from a directory that refused to write the record, until it is asked again. What a
@@ -29,7 +30,7 @@ func (w *work) refusedBefore(s *sides) bool {
 // to it. Neither side is changed until a person edits it.
 func (w *work) flips(s *sides) bool {
 	i := slices.IndexFunc(w.s.Flips, func(f idbridge.Flip) bool { return f.Attribute == s.a })
-	if i < 0 || w.s.Flips[i].Count < idbridge.FlipLimit {
+	if i < 0 || w.s.Flips[i].Count < idbridge.FlipLimit || failpoint.Mutant("pingpong") { // the mistake: it goes on for ever
 		return false
 	}
 	w.withhold(idbridge.Withheld{Attribute: s.a, Value: s.dir.String(), Why: fmt.Sprintf(

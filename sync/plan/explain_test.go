@@ -43,7 +43,9 @@ func TestExplain(t *testing.T) {
 		{"once, first", plan.Rule{Flow: plan.Once}, "", "", "b", nil, "store", "b", "flow once: the directory's first value"},
 		{"readonly", plan.Rule{Flow: plan.Both}, "a", "b", "a", func(p *plan.Policy, _ *idbridge.Subject, _ *plan.Observed) { p.Writable = false },
 			"held", "", "the directory takes no changes"},
-		{"hidden", plan.Rule{Flow: plan.Both}, "a", "b", "", func(_ *plan.Policy, _ *idbridge.Subject, o *plan.Observed) { o.Record.Unknown = []idbridge.Attribute{a} },
+		{"hidden", plan.Rule{Flow: plan.Both}, "a", "b", "", func(_ *plan.Policy, _ *idbridge.Subject, o *plan.Observed) {
+			o.Record.Unknown = []idbridge.Attribute{a}
+		},
 			"kept", "", "not readable in this run: kept"},
 		{"lost right", plan.Rule{Flow: plan.Both}, "a", "b", "", func(_ *plan.Policy, _ *idbridge.Subject, o *plan.Observed) { o.Unknown = []idbridge.Attribute{a} },
 			"kept", "", "may be a lost right"},

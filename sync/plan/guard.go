@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/idbridge/idbridge"
+	"github.com/idbridge/idbridge/internal/failpoint"
 )
 
 // The guards, by the names that verdicts and the config's overrides carry.
@@ -88,7 +89,9 @@ func (t *Tally) measure(v *idbridge.Verdict, f *Facts, floor int, share float64,
 
 // override returns the exception from a guard that is in force, nil for none. The first one written counts.
 func override(all []idbridge.Override, guard string, now time.Time) *idbridge.Override {
-	i := slices.IndexFunc(all, func(o idbridge.Override) bool { return o.Guard == guard && o.Until.After(now) })
+	i := slices.IndexFunc(all, func(o idbridge.Override) bool {
+		return o.Guard == guard && (o.Until.After(now) || failpoint.Mutant("overrideforever")) // the mistake: an exception stays
+	})
 	if i < 0 {
 		return nil
 	}

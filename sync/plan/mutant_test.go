@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -23,7 +24,8 @@ func TestMutantsDie(t *testing.T) {
 		return cmd.Run()
 	}
 	golden, properties := "TestDecideGolden|TestDecideGroup|TestUnknowns", "TestPlanApplyPlan"
-	if err := run("none", golden+"|"+properties); err != nil {
+	guards, undo := "TestOverrides|TestAllowed", "TestUndoGolden"
+	if err := run("none", strings.Join([]string{golden, properties, guards, undo}, "|")); err != nil {
 		t.Fatalf("no mutant, and still: %v", err)
 	}
 	for mutant, tests := range map[string][]string{
@@ -33,6 +35,11 @@ func TestMutantsDie(t *testing.T) {
 		"errorempty":      {golden, properties},
 		"partialcomplete": {golden, properties},
 		"groupempty":      {golden},
+		"pingpong":        {golden},
+		"backapplied":     {guards},
+		"grantslip":       {guards},
+		"overrideforever": {guards},
+		"blindundo":       {undo},
 	} {
 		for _, one := range tests {
 			if run(mutant, one) == nil {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/idbridge/idbridge"
+	"github.com/idbridge/idbridge/internal/failpoint"
 )
 
 // Reverse decides how to take back what one run did to one record and its user, and names what cannot be taken back.
@@ -245,6 +246,7 @@ func (u *undoing) attribute(a idbridge.Attribute, t *trail) {
 		return // as it was already
 	}
 	switch {
+	case failpoint.Mutant("blindundo"): // the mistake: what somebody changed since is overwritten
 	case !schema.Equal(a, store, t.left):
 		u.refuse(a, "changed since in the store: "+said(store))
 		return

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/go-ldap/ldap/v3"
 
@@ -144,7 +145,8 @@ func (s *Session) write(ctx context.Context, h *held, mods []modification) (idbr
 	}
 	req.Controls = guard
 	if s.server.has(oidPostRead) {
-		req.Controls = append(req.Controls, postRead(r.asked()))
+		known := slices.DeleteFunc(r.asked(), func(a string) bool { return !s.server.schema.known(a) }) // one that it does not know fails the write
+		req.Controls = append(req.Controls, postRead(known))
 	}
 	s.d.logModify(ctx, req)
 	if err := failpoint.Hit("ldap.modify.before"); err != nil {

@@ -11,7 +11,7 @@ import (
 // exampleFiles are answers that the tests got, by operation.
 //
 //go:embed examples/*.json
-var exampleFiles embed.FS //nolint:gochecknoglobals // go:embed asks for a variable
+var exampleFiles embed.FS
 
 // addExamples shows in the document what operations answered in the tests, and fails for a file without an operation.
 func addExamples(api huma.API) error {

@@ -26,7 +26,7 @@ const (
 	maxRead       = 1 << 18 // bytes of values that one evaluation may read
 	maxMade       = 1 << 18 // bytes of text that it may make
 	maxElements   = 10_000  // of all lists that it makes
-	maxWork       = 1 << 30 // bytes that its loops may look at
+	maxWork       = 1 << 30 // of its loops, in bytes that they look at: a second or two at the very worst
 )
 
 // ExpressionFault says what is wrong with an expression of the config.

@@ -241,7 +241,7 @@ func TestF24Expression(t *testing.T) {
 		doubled + "z":                                              "makes too much text",
 		`replace(x, "s", x)`:                                       "makes too much text",
 		`map(all("many"), # + x)`:                                  "makes too much text",
-		`map(all("many"), map(all("many"), #)[0])`:                 "takes too much work",
+		`map(all("many"), map(all("many"), #)[0])`:                 "makes lists that are too long",
 		`let l = all("many"); any(l, any(l, # == "")) ? "a" : "b"`: "takes too much work",
 		`first("wide") + first("others")`:                          "reads too much text",
 		`huge`:                                                     "2^20 bytes",

@@ -82,9 +82,11 @@ func (r *rewriter) walk(p *ast.Node, vars []string) {
 			r.walk(&n.Arguments[i], vars)
 		}
 	case *ast.PredicateNode:
-		size := countNodes(n.Node)
+		w := new(weight)
+		ast.Walk(&n.Node, w)
 		r.walk(&n.Node, vars)
-		n.Node = placed(&ast.SequenceNode{Nodes: []ast.Node{r.own(n, "turn", placed(&ast.IntegerNode{Value: size}, n)), n.Node}}, n)
+		turn := r.own(n, "turn", placed(&ast.IntegerNode{Value: w.parts}, n), placed(&ast.IntegerNode{Value: w.lists}, n))
+		n.Node = placed(&ast.SequenceNode{Nodes: []ast.Node{turn, n.Node}}, n)
 	default:
 		r.refuse(n, namesHint, "is not used here")
 	}
@@ -195,17 +197,41 @@ func placed(n, at ast.Node) ast.Node {
 	return n
 }
 
-// countNodes counts the parts of a node.
-func countNodes(n ast.Node) int {
-	c := new(counter)
-	ast.Walk(&n, c)
-	return int(*c)
+// weight is what one turn of a loop may cost: parts that look at one text each, and those that may look at a whole list.
+type weight struct{ parts, lists int }
+
+// patternWeight is how much slower a regular expression looks at a text than a comparison.
+const patternWeight = 50
+
+// Visit adds one part.
+func (w *weight) Visit(p *ast.Node) {
+	w.parts++
+	n, ok := (*p).(*ast.BinaryNode)
+	if !ok {
+		return
+	}
+	switch n.Operator {
+	case "matches":
+		w.parts += patternWeight
+	case "==", "!=":
+		if !literal(n.Left) && !literal(n.Right) {
+			w.lists++
+		}
+	case "in":
+		if _, written := n.Right.(*ast.ArrayNode); !written { // a written list has its parts counted
+			w.lists++
+		}
+	}
 }
 
-type counter int
-
-// Visit counts.
-func (c *counter) Visit(*ast.Node) { *c++ }
+// literal tells whether a node is written out, so that what is compared with it is compared at once.
+func literal(n ast.Node) bool {
+	switch n.(type) {
+	case *ast.StringNode, *ast.NilNode, *ast.BoolNode, *ast.IntegerNode:
+		return true
+	}
+	return false
+}
 
 // result refuses an expression that cannot give text, as far as its types tell.
 func (r *rewriter) result(n ast.Node, match idbridge.Match) {

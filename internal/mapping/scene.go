@@ -18,6 +18,7 @@ type scene struct {
 
 	charged          uint64 // which reads were charged
 	read, made, work int
+	longest          int // of the texts so far
 }
 
 // first is the value that a name stands for: the one in the entry's own name, else the smallest, so that the order in
@@ -59,6 +60,7 @@ func (s *scene) reading(i int, v idbridge.Values) error {
 	}
 	for _, one := range v {
 		s.read += len(one) + 1
+		s.longest = max(s.longest, len(one))
 	}
 	if s.read > maxRead {
 		return broken("reads too much text")
@@ -68,15 +70,18 @@ func (s *scene) reading(i int, v idbridge.Values) error {
 
 // make charges text that is about to be made.
 func (s *scene) make(bytes int) error {
+	s.longest = max(s.longest, bytes)
 	if s.made += bytes; bytes > maxMade || s.made > maxMade {
 		return broken("makes too much text")
 	}
 	return nil
 }
 
-// turn charges one turn of a loop with so many parts, each of which may look at all the text there is.
-func (s *scene) turn(parts int) (any, error) {
-	if s.work += parts * (s.read + s.made + 1); s.work > maxWork {
+// turn charges one turn of a loop: each part may look at the longest text there is, and has a price of its own; each list
+// may be looked through, at a price that counts the way from element to element.
+func (s *scene) turn(parts, lists int) (any, error) {
+	const part, element = 1000, 8
+	if s.work += parts*(part+s.longest) + lists*element*(s.read+s.made); s.work > maxWork {
 		return nil, broken("takes too much work")
 	}
 	return true, nil
@@ -169,7 +174,9 @@ func functions() map[string]*builtin.Function {
 	}
 	number("first", (*scene).first, func(*scene, int) string { return "" })
 	number("all", (*scene).all, func(*scene, int) []string { return nil })
-	number("turn", (*scene).turn, func(*scene, int) bool { return true })
+	add("turn", func(*scene, int, int) bool { return true }, func(s *scene, args []any) (any, error) {
+		return s.turn(args[0].(int), args[1].(int)) //nolint:forcetypeassert // we wrote the arguments
+	})
 	two, one := func(*scene, string, string) string { return "" }, func(*scene, string) string { return "" }
 	texts("+", two, func(s *scene, t []string) (any, error) { return s.concat(t[0], t[1]) })
 	texts("lower", one, func(s *scene, t []string) (any, error) { return s.lower(t[0]) })

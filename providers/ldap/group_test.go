@@ -1,6 +1,7 @@
 package ldap_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -135,5 +136,22 @@ func TestMemberComesDuringTheListing(t *testing.T) {
 	}
 	if m := l.members["cn=fresh,"+groupsDN]; !m.Whole.OK || len(m.Members) != 1 || m.Members[0].ID == "" {
 		t.Errorf("%+v", m)
+	}
+}
+
+// TestGroupsInCircles (R10): groups in each other, and in themselves, give their own people and nobody else's.
+func TestGroupsInCircles(t *testing.T) {
+	const at = "cn=%s,ou=groups,dc=example,dc=org"
+	ldif := person("uid=a", "a") + person("uid=b", "b")
+	for i := range 12 {
+		ldif += group(fmt.Sprintf("g%d", i), "groupOfNames", "member", fmt.Sprintf(at, fmt.Sprintf("g%d", (i+1)%12)),
+			"member", fmt.Sprintf(at, fmt.Sprintf("g%d", i)), "member", "uid="+[]string{"a", "b"}[i%2]+",ou=people,dc=example,dc=org")
+	}
+	srv := testserver.Slapd(t, testserver.SlapdOptions{LDIF: ldif})
+	l := complete(t, session(t, directory(t, settings(srv))))
+	for i := range 12 {
+		if got := logins(l, fmt.Sprintf("g%d", i)); len(got) != 1 || got[0] != []string{"a", "b"}[i%2] {
+			t.Errorf("g%d: %q", i, got)
+		}
 	}
 }

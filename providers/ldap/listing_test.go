@@ -205,11 +205,13 @@ func TestMissingIDAttribute(t *testing.T) {
 	}
 }
 
-// TestSharedIDs: two people with one id are both unusable, whichever comes first; the others are not touched.
+// TestSharedIDs (N15): two people with one id are both unusable, whichever comes first, and so is one with a blank id or
+// none; the others are not touched.
 func TestSharedIDs(t *testing.T) {
 	srv := testserver.Slapd(t, testserver.SlapdOptions{LDIF: person("uid=a", "a", "employeeNumber", "1") +
 		person("uid=b", "b", "employeeNumber", "2") + person("uid=c", "c", "employeeNumber", "1") +
 		person("uid=d", "d") + person("uid=e", "e", "employeeNumber", "3") +
+		person("uid=f", "f", "employeeNumber", " ") + person("uid=g", "g", "employeeNumber", " ") +
 		testserver.Entry("cn=all,ou=groups,dc=example,dc=org", "objectClass", "groupOfNames", "cn", "all",
 			"member", "uid=a,ou=people,dc=example,dc=org", "member", "uid=e,ou=people,dc=example,dc=org"),
 	})
@@ -220,7 +222,7 @@ func TestSharedIDs(t *testing.T) {
 	if len(l.records) != 2 || l.records["b"].ID.ID != "2" || l.records["e"].ID.ID != "3" {
 		t.Errorf("people: %v", l.records)
 	}
-	if len(l.unusable) != 3 {
+	if len(l.unusable) != 5 {
 		t.Fatalf("unusable: %v", l.unusable)
 	}
 	for _, u := range l.unusable {
@@ -228,7 +230,7 @@ func TestSharedIDs(t *testing.T) {
 			t.Errorf("%s is unusable under the id %q", u.Locator, u.ID.ID)
 		}
 	}
-	if l.end.Proof.Entries != 5 || l.end.Proof.Unusable != 3 {
+	if l.end.Proof.Entries != 7 || l.end.Proof.Unusable != 5 {
 		t.Errorf("proof %+v", l.end.Proof)
 	}
 }
@@ -303,7 +305,8 @@ func TestPhotoMapped(t *testing.T) {
 func TestNames(t *testing.T) {
 	rdns := map[string]string{ // uid → cn, which is the RDN
 		"n1": `Doe, John`, "n2": `a+b`, "n3": `#x`, "n4": ` lead`, "n5": `trail `, "n6": `back\`, "n7": `quo"te`,
-		"n8": `sla/sh`, "n9": `Ünïcödé`, "n10": `<x>;y=z`, "n11": `,+"\<>;#=`, "n12": `*()`, "n13": "日本",
+		"n8": `sla/sh`, "n9": `Ünïcödé`, "n10": `<x>;y=z`, "n11": `,+"\<>;#=`, "n12": `*()`, "n13": "日本", "n15": "nul\x00",
+		"n16": `\\`, "n17": `x\ `,
 	}
 	escape := func(v string) string {
 		var b strings.Builder

@@ -228,6 +228,9 @@ func (r *pass) cut(d *decided, approved *idbridge.Decision, s *idbridge.Subject,
 		r.staleApproved(approved, d.present && left.Empty())
 	}
 	d.Decision = left
+	if left.Back && len(left.Steps)+len(left.Base) > 0 { // it is not left alone any more
+		d.Situation = idbridge.Updated
+	}
 	return stale && left.Empty()
 }
 

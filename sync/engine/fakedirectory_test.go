@@ -21,7 +21,7 @@ func (v *view) Capabilities() idbridge.Capabilities {
 
 // record is what an entry shows. A mapped attribute without values is there, empty.
 func (v *view) record(e *entry) idbridge.Record {
-	r := idbridge.Record{ID: xid(e.id), Locator: e.dn, Profile: make(idbridge.Profile, len(v.policy.Rules))}
+	r := idbridge.Record{ID: xid(e.id), Locator: e.dn, Version: e.version, Profile: make(idbridge.Profile, len(v.policy.Rules))}
 	for a := range v.policy.Rules {
 		r.Profile[a] = e.profile[a]
 	}

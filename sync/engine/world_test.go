@@ -79,7 +79,8 @@ type sentRow struct {
 type entry struct {
 	id, dn  string
 	profile idbridge.Profile
-	added   int // value of changes when it came
+	added   int    // value of changes when it came
+	version string // entryCSN or modifyTimestamp; "": the directory shows none
 }
 
 type dirGroup struct {

@@ -225,5 +225,5 @@ func people(n int, admins ...string) string {
 func stores(t *testing.T, f func(t *testing.T, url string)) {
 	t.Helper()
 	t.Run("sqlite", func(t *testing.T) { f(t, "") })
-	t.Run("postgresql", func(t *testing.T) { f(t, testserver.Postgres(t)) })
+	t.Run("postgresql", func(t *testing.T) { f(t, freshPostgres(t)) })
 }

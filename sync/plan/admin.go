@@ -12,6 +12,12 @@ import (
 // his way out. Beyond it nobody who joins counts.
 const endedMost = 1000
 
+// adminsAsked is about how many administrators who come or go the store is asked; adminsNamed is how many a verdict names.
+const (
+	adminsAsked = 1000
+	adminsNamed = 100
+)
+
 // admins keeps what a plan does to those who may administer.
 type admins struct {
 	lost  []hit // lose their access

@@ -266,6 +266,8 @@ func (c *goldenCase) parseMore(t *testing.T, key, value string) {
 		c.subject.Tombstone = true
 	case "author":
 		c.observed.Author = value
+	case "scope":
+		c.observed.NewScope = true
 	case "pushed":
 		c.observed.Pushed = true
 	case "keys":

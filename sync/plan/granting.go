@@ -11,7 +11,7 @@ import (
 func (t *Tally) lastAdmin(f *Facts) (idbridge.Verdict, bool) {
 	lost, gained := t.admins.balance(t.p, f)
 	able := max(f.Population.Admins, len(f.Population.AdminIDs))
-	v := idbridge.Verdict{Guard: GuardAdmins, Count: len(lost), Of: able, Limit: max(0, able+gained-1), Names: lost}
+	v := idbridge.Verdict{Guard: GuardAdmins, Count: len(lost), Of: able, Limit: max(0, able+gained-1), Names: few(lost)}
 	if len(lost) == 0 || able == 0 {
 		return v, !f.Pushed
 	}
@@ -27,7 +27,7 @@ func (t *Tally) lastAdmin(f *Facts) (idbridge.Verdict, bool) {
 func (t *Tally) adminGrants(f *Facts) (idbridge.Verdict, bool) {
 	l := &t.p.Limits
 	fresh := t.admins.fresh(f)
-	v := idbridge.Verdict{Guard: GuardAdminGrants, Count: len(fresh), Of: f.Population.Links, Names: fresh}
+	v := idbridge.Verdict{Guard: GuardAdminGrants, Count: len(fresh), Of: f.Population.Links, Names: few(fresh)}
 	t.measure(&v, f, l.Admins, l.AdminsShare, -1)
 	if f.Pushed {
 		return v, false

@@ -127,3 +127,6 @@ func names(list []string) string {
 	}
 	return strings.Join(list[:namesMost], ", ") + fmt.Sprintf(" and %d more", len(list)-namesMost)
 }
+
+// few is as many names as a verdict carries.
+func few(list []string) []string { return list[:min(len(list), adminsNamed)] }

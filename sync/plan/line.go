@@ -80,11 +80,11 @@ func appendStep(out []Line, d *idbridge.Decision, s *idbridge.Step) []Line {
 	case idbridge.Restore:
 		line.Sign, line.Before, line.After = Gives, string(s.Was), string(s.State)
 	case idbridge.Suspend:
-		line.Sign, line.Before, line.After = Takes, string(s.Was), string(s.State)
+		line.Sign, line.Before, line.After, line.Why = Takes, string(s.Was), string(s.State), refused(line.Why, d.Keys)
 	case idbridge.Miss:
 		line.Sign, line.Verb, line.Why = Changes, "missing", sentence(d.Why)
 	case idbridge.Purge:
-		line.Sign, line.Before = Takes, summary(s.Before)
+		line.Sign, line.Before, line.Why = Takes, summary(s.Before), refused(line.Why, d.Keys)
 	case idbridge.Join:
 		line.Sign, line.Name, line.After = Gives, Printable(s.ID.ID), Printable(d.Name)
 		line.Why = roles("gives ", s)
@@ -93,6 +93,17 @@ func appendStep(out []Line, d *idbridge.Decision, s *idbridge.Step) []Line {
 		line.Why = roles("takes ", s)
 	}
 	return append(out, line)
+}
+
+// refused adds to a reason how many keys stop to work.
+func refused(why string, keys int) string {
+	if keys == 0 {
+		return why
+	}
+	if why != "" {
+		why += "; "
+	}
+	return why + count(keys, "key") + " will be refused"
 }
 
 func appendUpdate(out []Line, d *idbridge.Decision, s *idbridge.Step) []Line {

@@ -108,6 +108,7 @@ type Observed struct {
 	Gone     idbridge.GoneWhy     // the directory itself says so; 0: it does not
 	Absent   *idbridge.Proof      // a complete listing did not show it; nil without such a proof
 	Unknown  []idbridge.Attribute // could not be read by anybody in this run: keep
+	NewScope bool                 // base, filter or mapping changed in the config since the last complete run: absence may come of that
 	Pushed   bool                 // a push: one record fetched by id, no percentages
 	Author   string               // of the edit that is pushed
 	Yields   []Yield              // which of Subject.Holders let their value go in this very run

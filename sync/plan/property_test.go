@@ -84,6 +84,14 @@ func drawSubject(t *rapid.T, p *plan.Policy) idbridge.Subject {
 			s.Link.Since = noon.Add(-time.Duration(rapid.IntRange(0, 1000).Draw(t, "hours")) * time.Hour)
 		}
 		s.Privileged = rapid.Bool().Draw(t, "privileged")
+		if rapid.IntRange(0, 3).Draw(t, "refused") == 0 {
+			s.Backoff = &idbridge.Backoff{Attempts: 2, Until: noon.Add(time.Hour), Why: "no"}
+		}
+		if rapid.IntRange(0, 3).Draw(t, "flips") == 0 {
+			s.Flips = []idbridge.Flip{{Attribute: rapid.SampledFrom(merged).Draw(t, "flip"), Count: rapid.IntRange(2, 4).Draw(t, "times")}}
+		}
+		s.Link.Seen = rapid.SampledFrom([]string{"", "3", "5"}).Draw(t, "seen version")
+		s.Keys = rapid.IntRange(0, 2).Draw(t, "keys")
 		if rapid.Bool().Draw(t, "elsewhere") {
 			s.Others = []idbridge.Link{{
 				ID: idbridge.ExternalID{Directory: "hr", ID: "o1"}, State: idbridge.LinkActive, Base: idbridge.Profile{"email": drawValues(t, "email")},
@@ -119,6 +127,7 @@ func drawObserved(t *rapid.T, p *plan.Policy, s *idbridge.Subject) plan.Observed
 	default:
 		o.Digest = shownDigest
 		o.Record = &idbridge.Record{ID: s.ID, Locator: "uid=ada", Profile: drawProfile(t, p, rapid.IntRange(0, 9).Draw(t, "named") > 0)}
+		o.Record.Version = rapid.SampledFrom([]string{"", "4", "6"}).Draw(t, "version")
 		if rapid.IntRange(0, 3).Draw(t, "right lost") == 0 {
 			o.Unknown = []idbridge.Attribute{rapid.SampledFrom(merged).Draw(t, "unknown")}
 		}
@@ -147,7 +156,7 @@ func apply(p *plan.Policy, s *idbridge.Subject, o *plan.Observed, d *idbridge.De
 	merge(d.Base)
 	if d.Seen != (idbridge.Observation{}) {
 		s.Link.Locator, s.Link.Digest, s.Link.Sightings = d.Seen.Locator, d.Seen.Digest, d.Seen.Sightings
-		s.Link.Order = d.Seen.Order
+		s.Link.Order, s.Link.Seen = d.Seen.Order, d.Seen.Version
 	}
 	for _, c := range d.Conflicts {
 		s.Open = slices.DeleteFunc(slices.Clone(s.Open), func(x idbridge.Conflict) bool { return x.ID == c.ID })
@@ -309,12 +318,42 @@ func lawful(t *rapid.T, p *plan.Policy, s *idbridge.Subject, o *plan.Observed, d
 	if outward > 1 {
 		t.Fatal("two directory steps")
 	}
+	guarded(t, s, o, d)
 	waits := outward > 0 || len(d.Withheld) > 0 || d.Unusable != "" || d.Situation == idbridge.HeldBack
 	if waits && !d.Seen.Digest.IsZero() {
 		t.Fatalf("settled with something open: %+v", d)
 	}
 	if s.Link != nil && d.Read != (idbridge.Versions{User: s.User.Revision, Link: s.Link.Version}) {
 		t.Fatalf("read %+v", d.Read)
+	}
+}
+
+// guarded checks what back-off, flips, older records and keys mean for every decision.
+func guarded(t *rapid.T, s *idbridge.Subject, o *plan.Observed, d *idbridge.Decision) {
+	for i := range d.Steps {
+		step := &d.Steps[i]
+		if step.Side == idbridge.DirectorySide && s.Backoff != nil && s.Backoff.Until.After(noon) {
+			t.Fatal("a step for a directory that is not asked yet")
+		}
+		for _, f := range s.Flips {
+			_, moves := step.After[f.Attribute]
+			if moves && f.Count >= idbridge.FlipLimit && step.Side == idbridge.DirectorySide {
+				t.Fatalf("%s flips, and goes out", f.Attribute)
+			}
+		}
+	}
+	if s.Link != nil && o.Record != nil && o.Unusable == "" {
+		earlier := idbridge.Earlier(o.Record.Version, s.Link.Seen) && s.Link.State != idbridge.LinkMissing
+		if d.Back && (!earlier || d.Situation != idbridge.Skipped) {
+			t.Fatalf("older than nothing: %+v", d)
+		}
+		if left, _ := plan.Allowed(idbridge.Plan{}, *d); d.Back && !left.Empty() {
+			t.Fatalf("older, and done: %+v", left)
+		}
+	}
+	ends := slices.ContainsFunc(d.Steps, func(x idbridge.Step) bool { return x.Verb == idbridge.Suspend || x.Verb == idbridge.Purge })
+	if d.Keys > 0 && (!ends || d.Keys != s.Keys) {
+		t.Fatalf("%d keys of %d are refused, and nobody loses access: %+v", d.Keys, s.Keys, d.Steps)
 	}
 }
 

@@ -52,7 +52,7 @@ func (t *Tally) removals(f *Facts) (idbridge.Verdict, bool) {
 	if f.Pushed {
 		return v, false
 	}
-	v.Names = t.admins.hit()
+	v.Names = few(t.admins.hit())
 	if v.Count > v.Limit {
 		v.Held = idbridge.HoldAll
 		v.Why = fmt.Sprintf("%s access (%d absent, %d inactive, %d purged), more than %d of %d: approve the plan if they really left",

@@ -139,14 +139,22 @@ func (w *work) absent() {
 	case link.Sightings == 0 || link.Since.IsZero():
 		w.miss(1)
 		w.d.Situation = idbridge.Missed
-		w.say("absent from one complete listing; access stays until another confirms it")
+		w.say(w.absence("absent from one complete listing") + "; access stays until another confirms it")
 	case w.now.Sub(link.Since) < w.p.ConfirmAfter:
 		w.d.Situation = idbridge.Missed
-		w.say("absent; the listing that may confirm it comes later")
+		w.say(w.absence("absent") + "; the listing that may confirm it comes later")
 	default:
-		w.suspend("absent from two complete listings")
+		w.suspend(w.absence("absent from two complete listings"))
 		w.d.Proof = w.o.Absent
 	}
+}
+
+// absence says what absence most likely comes of: after a change of config it is the config, and nobody has left.
+func (w *work) absence(why string) string {
+	if w.o.NewScope {
+		return "out of scope since config change"
+	}
+	return why
 }
 
 // waiting decides about a record that is suspended for its absence and still absent.

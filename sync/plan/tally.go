@@ -233,9 +233,10 @@ func isGroup(d *idbridge.Decision) bool {
 }
 
 // AdminRecords returns the records, sorted, that join or leave a group whose members may administer. The engine asks the
-// store for their Subjects and hands them over as Facts.Admins.
+// store for their Subjects and hands them over as Facts.Admins. There are a thousand at most: more than that is held anyway.
 func (t *Tally) AdminRecords() []idbridge.ExternalID {
-	return t.admins.records()
+	ids := t.admins.records()
+	return ids[:min(len(ids), adminsAsked)]
 }
 
 // Plan closes the sums into a plan's header: counts, hash, and the verdict of each guard. The hash is the same for the

@@ -35,7 +35,7 @@ func (t *Tally) rollback(f *Facts) (idbridge.Verdict, bool) {
 		v.Why = fmt.Sprintf("%s an older state than before, more than %d of %d: approve the plan to let the older values win, or wait "+
 			"until the directory shows the newer ones again", records(v.Count, "shows", "show"), v.Limit, v.Of)
 	case v.Count > 0:
-		v.Why = fmt.Sprintf("%s an older state than before and left alone in this run", records(v.Count, "shows", "show"))
+		v.Why = records(v.Count, "shows", "show") + " an older state than before, left alone in this run"
 	}
 	return v, true
 }

@@ -92,7 +92,7 @@ func TestUndoProperty(t *testing.T) {
 		p.Writable = true
 		s := drawSubject(t, p)
 		o := drawObserved(t, p, &s)
-		s.Holders, o.Unknown = nil, nil
+		s.Holders, s.Backoff, s.Flips, o.Unknown = nil, nil, nil, nil
 		if s.Link == nil || o.Record == nil {
 			return
 		}

@@ -69,7 +69,8 @@ func (f *feed) poll(ctx context.Context, s *Store) error {
 	if err != nil {
 		return err
 	}
-	if known := f.newest(); revision < known {
+	// A leap may hide that commits are gone: whoever leapt knew less than we do.
+	if known := f.newest(); known > 0 && (revision < known || revision >= known+leapStep) {
 		if err := s.fellBack(ctx, known); err != nil {
 			return err
 		}

@@ -16,6 +16,9 @@ import (
 // million ids between two backups, and an id has room for millions of leaps.
 const leapStep = 1_000_000_000
 
+// leaptFrom names the row of counter that holds the revision before the last leap.
+const leaptFrom = "leapt"
+
 // keysWait is what a key's reason says while the store waits to be accepted.
 const keysWait = "this store is an older copy: keys wait until somebody accepts it with idbridge restore"
 
@@ -160,6 +163,10 @@ func (t *tx) leap(ctx context.Context, floors map[string]int64) error {
 		_, err = t.ExecContext(ctx, `UPDATE counter SET value = value + $1`, leapStep)
 	}
 	if err == nil {
+		_, err = t.ExecContext(ctx, `INSERT INTO counter (name, value) SELECT $1, value FROM revision WHERE id = 1
+			ON CONFLICT (name) DO UPDATE SET value = excluded.value`, leaptFrom)
+	}
+	if err == nil {
 		_, err = t.ExecContext(ctx, `UPDATE revision SET value = CASE WHEN value < $1 THEN $1 ELSE value END + $2 WHERE id = 1`,
 			floors["revision"], leapStep)
 	}
@@ -180,16 +187,24 @@ func (t *tx) newest(ctx context.Context) (at int64, err error) {
 	return at, nil
 }
 
-// fellBack notes that the store is at an earlier revision than this process saw: commits are gone.
+// fellBack notes that the store is at an earlier revision than this process saw, or was when another daemon let it leap:
+// commits are gone.
 func (s *Store) fellBack(ctx context.Context, saw int64) error {
 	err := s.tx(ctx, "recognise store", "", func(t *tx) error {
 		me, err := t.self(ctx)
 		if err != nil {
 			return err
 		}
-		var is int64
-		if err := t.QueryRowContext(ctx, `SELECT value FROM revision WHERE id = 1`).Scan(&is); err != nil || is >= saw {
-			return err // another daemon found it first, and it leapt
+		var is, leapt int64
+		err = t.QueryRowContext(ctx, `SELECT value, COALESCE((SELECT value FROM counter WHERE name = $1), 0) FROM revision WHERE id = 1`, leaptFrom).
+			Scan(&is, &leapt)
+		if err != nil {
+			return fmt.Errorf("read revision: %w", err)
+		}
+		if is >= saw {
+			if is = leapt; leapt == 0 || leapt >= saw || me.restored != 0 {
+				return nil // nothing is gone, or another daemon found it first
+			}
 		}
 		return t.found(ctx, &me, finding{
 			why:    fmt.Sprintf("a running daemon saw revision %d of the store, and the store ends at revision %d: commits are gone", saw, is),

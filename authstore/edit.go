@@ -24,7 +24,7 @@ func (s *Store) AddUser(ctx context.Context, n idbridge.NewUser) (idbridge.User,
 	if s.schema[idbridge.UserName].Match.Normal(n.Profile[idbridge.UserName].First()) == "" {
 		return u, fault("add user", invalid("a user needs a userName", "give a login name"))
 	}
-	err := s.tx(ctx, "add user", "", func(t *tx) error {
+	err := s.tx(ctx, "add user", "store.add", func(t *tx) error {
 		at := moment(t.now)
 		u = idbridge.User{Kind: n.Kind, Profile: idbridge.Profile{}, Revision: 1, Created: at, Updated: at}
 		merge(u.Profile, n.Profile, true)
@@ -58,7 +58,7 @@ func (s *Store) EditUser(ctx context.Context, e idbridge.UserEdit) (idbridge.Use
 	if v, ok := e.Set[idbridge.UserName]; ok && s.schema[idbridge.UserName].Match.Normal(v.First()) == "" {
 		return u, fault("edit user", invalid("a user needs a userName", "give a login name"))
 	}
-	err := s.tx(ctx, "edit user", "", func(t *tx) error {
+	err := s.tx(ctx, "edit user", "store.edit", func(t *tx) error {
 		var err error
 		if u, err = t.lockUser(ctx, e.User); err != nil {
 			return err
@@ -125,7 +125,7 @@ func (t *tx) sendOutward(ctx context.Context, u *idbridge.User, changed []idbrid
 // SetSuspended ends or gives back a user's access by an administrator's word; no run lifts it. Errors: NotFound, Forbidden
 // when nobody could administer any more.
 func (s *Store) SetSuspended(ctx context.Context, id idbridge.UserID, on bool, by, reason string) error {
-	return s.tx(ctx, "suspend user", "", func(t *tx) error {
+	return s.tx(ctx, "suspend user", "store.suspend", func(t *tx) error {
 		return t.keepAdmin(ctx, func() error {
 			u, err := t.lockUser(ctx, id)
 			if err != nil || u.Suspended == on {
@@ -154,7 +154,7 @@ func (s *Store) DeleteUser(ctx context.Context, id idbridge.UserID, by string) e
 // DeleteUserIf is DeleteUser for somebody who looked at a revision; 0 for any. Error: Conflicting when it is not the user's
 // any more.
 func (s *Store) DeleteUserIf(ctx context.Context, id idbridge.UserID, revision int64, by string) error {
-	return s.tx(ctx, "delete user", "", func(t *tx) error {
+	return s.tx(ctx, "delete user", "store.delete", func(t *tx) error {
 		return t.keepAdmin(ctx, func() error {
 			u, err := t.lockUser(ctx, id)
 			if err != nil {

@@ -37,7 +37,7 @@ func (s *Store) Erase(ctx context.Context, id idbridge.UserID, by string, dry bo
 	if err := s.overwriting(ctx, true); err != nil {
 		return out, fault(op, err)
 	}
-	err := s.tx(ctx, op, "", work)
+	err := s.tx(ctx, op, "store.erase", work)
 	if back := s.overwriting(context.WithoutCancel(ctx), false); err == nil && back != nil {
 		s.log.WarnContext(ctx, "what was erased may still lie in the database's files", "error", back)
 	}

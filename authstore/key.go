@@ -81,7 +81,7 @@ func (s *Store) CreateKey(ctx context.Context, k idbridge.Key, by string) (idbri
 	if err != nil {
 		return k, fault("create key", err)
 	}
-	err = s.tx(ctx, "create key", "", func(t *tx) error {
+	err = s.tx(ctx, "create key", "store.key", func(t *tx) error {
 		u, err := t.lockUser(ctx, k.User)
 		if err != nil {
 			return err
@@ -117,7 +117,7 @@ func (s *Store) CreateKey(ctx context.Context, k idbridge.Key, by string) (idbri
 
 // SetKeyEnabled disables a key or enables it again. Errors: NotFound, Conflicting for a revoked one.
 func (s *Store) SetKeyEnabled(ctx context.Context, id idbridge.KeyID, on bool, by string) error {
-	return s.tx(ctx, "enable key", "", func(t *tx) error {
+	return s.tx(ctx, "enable key", "store.keyswitch", func(t *tx) error {
 		k, err := t.lockKey(ctx, id)
 		if err != nil || k.Enabled == on && k.Revoked.IsZero() {
 			return err
@@ -137,7 +137,7 @@ func (s *Store) SetKeyEnabled(ctx context.Context, id idbridge.KeyID, on bool, b
 
 // RevokeKey ends a key for good; one that is revoked already stays as it is. Error: NotFound.
 func (s *Store) RevokeKey(ctx context.Context, id idbridge.KeyID, by, reason string) error {
-	return s.tx(ctx, "revoke key", "", func(t *tx) error {
+	return s.tx(ctx, "revoke key", "store.keyrevoke", func(t *tx) error {
 		k, err := t.lockKey(ctx, id)
 		if err != nil || !k.Revoked.IsZero() {
 			return err

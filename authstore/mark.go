@@ -16,6 +16,7 @@ import (
 const (
 	markEvery  = 2 * time.Second
 	markEnding = ".mark"
+	hasMark    = "mark" // in the place of PostgreSQL's oids
 )
 
 // mark is what the file beside a SQLite store says: how far the store was when it was written. A store that is behind its mark
@@ -64,6 +65,12 @@ func readState(ctx context.Context, q queryer) (state, error) {
 
 // compare tells what a mark means for the store beside it.
 func (m *mark) compare(me *self, now *state) finding {
+	if m == nil {
+		if me.object != hasMark {
+			return finding{}
+		}
+		return finding{why: "the store's mark is gone, which lies beside its file: the file was copied or restored from somewhere else"}
+	}
 	f := finding{floors: maps.Clone(m.Counters)}
 	if f.floors == nil {
 		f.floors = map[string]int64{}
@@ -87,21 +94,22 @@ func (m *mark) compare(me *self, now *state) finding {
 	return f
 }
 
-// readMark returns what the file says; nil when there is none, or nothing that can be read.
-func (s *Store) readMark(ctx context.Context) *mark {
+// readMark returns what the file says; nil when there is none, or nothing in it that can be understood. Error: it is there and
+// cannot be read.
+func (s *Store) readMark(ctx context.Context) (*mark, error) {
 	b, err := os.ReadFile(s.path + markEnding)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil //nolint:nilnil // no mark is no error
+	}
 	if err != nil {
-		if !errors.Is(err, fs.ErrNotExist) {
-			s.log.WarnContext(ctx, "the store's mark cannot be read: an older copy would go unnoticed", "error", err)
-		}
-		return nil
+		return nil, openFault("mark", err)
 	}
 	var m mark
 	if err := json.Unmarshal(b, &m); err != nil || m.Store == "" {
-		s.log.WarnContext(ctx, "the store's mark is damaged: an older copy would go unnoticed", "error", err)
-		return nil
+		s.log.WarnContext(ctx, "the store's mark is damaged", "error", err)
+		return nil, nil //nolint:nilnil // as if there were none
 	}
-	return &m
+	return &m, nil
 }
 
 // keepMark brings the file up to date while the store is open, at most every few seconds and never on the way of a request.
@@ -146,6 +154,18 @@ func (s *Store) writeMark(ctx context.Context) error {
 		s.marked = m
 	}
 	return err
+}
+
+// expectMark notes in the store that it has a mark by now: one that it lacks later on was left behind by a copy.
+func (s *Store) expectMark(ctx context.Context) error {
+	if s.marked.Store == "" { // it could not be written
+		return nil
+	}
+	_, err := s.write.ExecContext(ctx, `UPDATE installation SET object = $1 WHERE id = 1 AND object <> $1`, hasMark)
+	if err != nil {
+		return fmt.Errorf("note the mark: %w", err)
+	}
+	return nil
 }
 
 // replaceFile writes a file whole or not at all, also when the machine stops.

@@ -130,6 +130,9 @@ func (s *Store) start(ctx context.Context) error {
 		return err
 	}
 	s.putMark(ctx)
+	if err := s.expectMark(ctx); err != nil {
+		return err
+	}
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
 	s.background.Go(func() { s.flushUses(background) })

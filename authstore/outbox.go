@@ -34,7 +34,7 @@ func (s *Store) AckOutbox(ctx context.Context, lead idbridge.Lead, ids []int64) 
 	if len(ids) == 0 {
 		return nil
 	}
-	return s.tx(ctx, "acknowledge outbox", "", func(t *tx) error {
+	return s.tx(ctx, "acknowledge outbox", "store.ack", func(t *tx) error {
 		if err := t.mayLead(ctx, lead.Epoch); err != nil {
 			return err
 		}

@@ -30,7 +30,7 @@ func (s *Store) SavePlan(ctx context.Context, p idbridge.Plan, decisions iter.Se
 	rows := newBatch(insertRows, "plan_decision", "plan:n phase:n seq:n", "decision")
 	seq := int64(0)
 	write := func() error {
-		err := s.tx(ctx, op, "", func(t *tx) error {
+		err := s.tx(ctx, op, "store.plan", func(t *tx) error {
 			again := *rows
 			return t.flush(ctx, &again)
 		})
@@ -70,7 +70,7 @@ func (s *Store) newPlan(ctx context.Context, op string, p *idbridge.Plan) (id in
 	if err != nil {
 		return 0, fault(op, err)
 	}
-	err = s.tx(ctx, op, "", func(t *tx) error {
+	err = s.tx(ctx, op, "store.planhead", func(t *tx) error {
 		if id, err = t.next(ctx, "plan", 1); err != nil {
 			return err
 		}
@@ -91,7 +91,7 @@ func (s *Store) newPlan(ctx context.Context, op string, p *idbridge.Plan) (id in
 
 // showPlan makes a finished plan visible and closes those before it.
 func (s *Store) showPlan(ctx context.Context, op string, id int64, p *idbridge.Plan) error {
-	return s.tx(ctx, op, "", func(t *tx) error {
+	return s.tx(ctx, op, "store.planshow", func(t *tx) error {
 		_, err := t.ExecContext(ctx, `UPDATE plans SET state = 'discarded', decided = $3, decided_by = 'superseded'
 			WHERE directory = $1 AND id < $2 AND state IN ('ready', 'held')`, p.Directory, id, t.now)
 		if err != nil {
@@ -229,7 +229,7 @@ func (s *Store) ClosePlan(ctx context.Context, hash string, state idbridge.PlanS
 	if state != idbridge.PlanApplied && state != idbridge.PlanDiscarded {
 		return fault("close plan", invalid("a plan ends applied or discarded", ""))
 	}
-	return s.tx(ctx, "close plan", "", func(t *tx) error {
+	return s.tx(ctx, "close plan", "store.planclose", func(t *tx) error {
 		id, p, err := s.plan(ctx, t, hash)
 		if err != nil {
 			return err

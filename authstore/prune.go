@@ -73,7 +73,7 @@ func (p *pruner) rows(ctx context.Context, table, key, query string, args ...any
 	statement := fmt.Sprintf(`DELETE FROM %s WHERE (%s) IN (%s LIMIT %d)`, table, key, query, pruneRows)
 	for {
 		var n int64
-		err := p.s.tx(ctx, "prune "+table, "", func(t *tx) error {
+		err := p.s.tx(ctx, "prune "+table, "store.prune", func(t *tx) error {
 			result, err := t.ExecContext(ctx, statement, args...)
 			if err == nil {
 				n, err = result.RowsAffected()
@@ -192,7 +192,7 @@ func (p *pruner) audit(ctx context.Context, before int64) error {
 		if p.dry {
 			err = step(p.s.read, func(b *block) error { gone, after = *b, b.number; return nil })
 		} else {
-			err = p.s.tx(ctx, "prune audit", "", func(t *tx) error {
+			err = p.s.tx(ctx, "prune audit", "store.pruneaudit", func(t *tx) error {
 				more = false
 				if _, err := t.chain(ctx); err != nil {
 					return err

@@ -31,7 +31,7 @@ func (s *Store) ResolveConflict(ctx context.Context, r idbridge.Resolution) (idb
 	if err := s.checkResolution(&r); err != nil {
 		return c, fault(op, err)
 	}
-	err := s.tx(ctx, op, "", func(t *tx) error {
+	err := s.tx(ctx, op, "store.resolve", func(t *tx) error {
 		found, err := readConflicts(ctx, t, ` WHERE c.id = $1`, int64(r.Conflict))
 		if err == nil && len(found) == 0 {
 			err = notFound("conflict")

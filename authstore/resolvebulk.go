@@ -36,7 +36,7 @@ func (s *Store) ResolveConflicts(
 		})
 		var done []idbridge.Conflict
 		var not []idbridge.Refusal
-		err = s.tx(ctx, op, "", func(t *tx) (err error) {
+		err = s.tx(ctx, op, "store.resolve", func(t *tx) (err error) {
 			done, not, err = t.decideAll(ctx, list, &r)
 			return err
 		})

@@ -78,7 +78,7 @@ func (s *Store) recognise(ctx context.Context) error {
 	if s.postgres {
 		place, err = s.readLineage(ctx)
 	} else {
-		seen = s.readMark(ctx)
+		seen, err = s.readMark(ctx)
 	}
 	if err != nil {
 		return err
@@ -113,9 +113,6 @@ func (s *Store) recognise(ctx context.Context) error {
 func (t *tx) compare(ctx context.Context, me *self, seen *mark, place *lineage) (finding, error) {
 	if t.s.postgres {
 		return place.compare(me), nil
-	}
-	if seen == nil {
-		return finding{}, nil
 	}
 	now, err := readState(ctx, t)
 	return seen.compare(me, &now), err
@@ -256,7 +253,7 @@ func readRestoration(ctx context.Context, q queryer) (Restoration, error) {
 // is nothing to accept.
 func (s *Store) AcceptRestore(ctx context.Context, by string, keepKeys bool) (Restoration, error) {
 	var out Restoration
-	err := s.tx(ctx, "accept restored store", "", func(t *tx) error {
+	err := s.tx(ctx, "accept restored store", "store.accept", func(t *tx) error {
 		if _, err := t.self(ctx); err != nil {
 			return err
 		}

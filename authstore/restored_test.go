@@ -184,7 +184,6 @@ func TestMark(t *testing.T) {
 	copyFile(t, path, first)
 	b.create("ann")
 	b.shut()
-	before := must(os.ReadFile(path))(t)
 	b.open()
 	b.notRestored()
 	b.shut()
@@ -194,24 +193,43 @@ func TestMark(t *testing.T) {
 		b.notRestored()
 		b.shut()
 	})
-	t.Run("no mark", func(t *testing.T) {
-		if err := os.Remove(path); err != nil {
+	t.Run("through a link", func(t *testing.T) {
+		link := filepath.Join(t.TempDir(), "link.db")
+		if err := os.Symlink(b.file(), link); err != nil {
 			t.Fatal(err)
 		}
+		real := b.url
+		b.url = "sqlite:" + link
 		b.open()
 		b.notRestored()
 		b.shut()
-		if must(os.ReadFile(path))(t) == nil || bytes.Equal(before, nil) {
-			t.Error("not written again")
-		}
+		b.url = real
 	})
-	t.Run("a damaged mark", func(t *testing.T) {
-		if err := os.WriteFile(path, []byte(`{"store":`), 0o600); err != nil {
-			t.Fatal(err)
+	for name, change := range map[string]func() error{
+		"no mark":        func() error { return os.Remove(path) },
+		"a damaged mark": func() error { return os.WriteFile(path, []byte(`{"store":`), 0o600) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := change(); err != nil {
+				t.Fatal(err)
+			}
+			b.open()
+			if r := must(b.Restored(t.Context()))(t); !strings.Contains(r.Why, "mark is gone") {
+				t.Errorf("%+v", r)
+			}
+			must(b.AcceptRestore(t.Context(), "cli", true))(t)
+			b.reopen()
+			b.notRestored()
+			b.shut()
+		})
+	}
+	t.Run("copied to another folder", func(t *testing.T) {
+		place := filepath.Join(t.TempDir(), "elsewhere.db")
+		copyFile(t, b.file(), place)
+		other := newBed(t, "sqlite:"+place)
+		if r := must(other.Restored(t.Context()))(t); !strings.Contains(r.Why, "mark is gone") {
+			t.Errorf("%+v", r)
 		}
-		b.open()
-		b.notRestored()
-		b.shut()
 	})
 	t.Run("a new store beside the mark of another", func(t *testing.T) {
 		copyFile(t, path, filepath.Join(filepath.Dir(first), "new.db.mark"))

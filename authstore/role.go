@@ -55,7 +55,7 @@ func (s *Store) GrantRole(ctx context.Context, id idbridge.UserID, role idbridge
 	if role == "" || strings.TrimSpace(string(role)) != string(role) || pack(string(role)) != string(role) || pack(application) != application {
 		return fault("grant role", invalid("a role needs a name without blanks around it", "for example ADMIN"))
 	}
-	return s.tx(ctx, "grant role", "", func(t *tx) error {
+	return s.tx(ctx, "grant role", "store.grant", func(t *tx) error {
 		u, err := t.lockUser(ctx, id)
 		if err != nil {
 			return err
@@ -76,7 +76,7 @@ func (s *Store) GrantRole(ctx context.Context, id idbridge.UserID, role idbridge
 // RevokeRole takes a role that was given by hand. Errors: NotFound; Forbidden for a role that a directory's group gives,
 // and for the last administrator's.
 func (s *Store) RevokeRole(ctx context.Context, id idbridge.UserID, role idbridge.Role, application, by string) error {
-	return s.tx(ctx, "revoke role", "", func(t *tx) error {
+	return s.tx(ctx, "revoke role", "store.revoke", func(t *tx) error {
 		return t.keepAdmin(ctx, func() error {
 			u, err := t.lockUser(ctx, id)
 			if err != nil {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 
 	"github.com/idbridge/idbridge"
-	"github.com/idbridge/idbridge/internal/failpoint"
 )
 
 const runColumns = `id, directory, kind, slot, author, state, complete, started, ended, counts, plan, error, hint, epoch`
@@ -67,7 +66,7 @@ func (s *Store) BeginRun(ctx context.Context, run idbridge.Run) (idbridge.RunID,
 		return 0, fault("begin run", err)
 	}
 	var id int64
-	err = s.tx(ctx, fmt.Sprintf("begin run of %q", run.Directory), "", func(t *tx) error {
+	err = s.tx(ctx, fmt.Sprintf("begin run of %q", run.Directory), "store.begin", func(t *tx) error {
 		started := t.now
 		if !run.Started.IsZero() {
 			started = micros(run.Started)
@@ -94,7 +93,7 @@ func (s *Store) EndRun(ctx context.Context, lead idbridge.Lead, run idbridge.Run
 	if err != nil {
 		return fault("end run", err)
 	}
-	err = s.tx(ctx, fmt.Sprintf("end run of %q", run.Directory), "", func(t *tx) error {
+	err = s.tx(ctx, fmt.Sprintf("end run of %q", run.Directory), "store.endrun", func(t *tx) error {
 		if lead.Epoch != 0 || source != nil || run.Kind != idbridge.PlanRun {
 			if err := t.mayLead(ctx, lead.Epoch); err != nil {
 				return err
@@ -116,9 +115,6 @@ func (s *Store) EndRun(ctx context.Context, lead idbridge.Lead, run idbridge.Run
 			t.note(idbridge.Audit{
 				Actor: run.Author, Action: "run", Target: run.Directory, Run: run.ID, Result: string(run.State), Reason: run.Error,
 			})
-		}
-		if err := failpoint.Hit("store.endrun.before"); err != nil {
-			return err
 		}
 		if source == nil {
 			return nil

@@ -62,7 +62,7 @@ func (s *Store) Seal(ctx context.Context, epoch int64) (blocks int, err error) {
 		Scan(&open)
 	for err == nil && open && blocks < sealBlocks {
 		var made int
-		err = s.tx(ctx, "seal audit", "", func(t *tx) error {
+		err = s.tx(ctx, "seal audit", "store.seal", func(t *tx) error {
 			if err := t.mayLead(ctx, epoch); err != nil {
 				return err
 			}

@@ -42,7 +42,7 @@ func (s *Store) Alarm(ctx context.Context, directory, text string) (changed bool
 	if err != nil || src.Alarm == text {
 		return false, fault(op, err)
 	}
-	err = s.tx(ctx, op, "", func(t *tx) error {
+	err = s.tx(ctx, op, "store.alarm", func(t *tx) error {
 		src, err := readSource(ctx, t, directory)
 		if err != nil {
 			return err

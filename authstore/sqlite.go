@@ -28,7 +28,9 @@ func (s *Store) openSQLite(path string) error {
 	if err != nil {
 		return fmt.Errorf("find database: %w", err)
 	}
-	s.path = path
+	if s.path, err = filepath.EvalSymlinks(path); err != nil { // its mark lies beside the file itself
+		s.path = path // not there yet
+	}
 	if err := s.takeLock(path + ".lock"); err != nil {
 		return err
 	}

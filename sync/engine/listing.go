@@ -163,10 +163,11 @@ func (r *pass) decideBatch(ctx context.Context, o *observer, batch []shown, keep
 func (r *pass) decideMissing(ctx context.Context, o *observer) error {
 	var ids []idbridge.ExternalID
 	proof := o.end.Proof
+	moved := r.source.Scope != "" && r.source.Scope != r.p.Scope
 	flush := func() error {
 		batch := make([]shown, len(ids))
 		for i, id := range ids {
-			batch[i] = shown{id: id, observed: plan.Observed{Absent: &proof, Unknown: r.unknown}}
+			batch[i] = shown{id: id, observed: plan.Observed{Absent: &proof, Unknown: r.unknown, NewScope: moved}}
 		}
 		ids = ids[:0]
 		return r.decideBatch(ctx, o, batch, r.keepAll)

@@ -139,6 +139,12 @@ func TestStartFindsTheRun(t *testing.T) {
 	if want := float64(late.id); late.id == 0 || a.json()["run"] != want || a.header.Get("Location") != fmt.Sprintf("/api/v1/runs/%d", late.id) {
 		t.Errorf("run %d: %s %v", late.id, a.body, a.header)
 	}
+	first := late.id
+	second := b.as("boss", "POST", "/api/v1/directories/corp/sync", `{"kind":"plan"}`).want(202)
+	late.began.Wait()
+	if second.json()["run"] != float64(late.id) || late.id == first {
+		t.Errorf("asked again, and told of run %d: %s", first, second.body)
+	}
 	late.never = true
 	a = b.as("boss", "POST", "/api/v1/directories/corp/sync", "").want(202)
 	if a.json()["run"] != nil || a.header.Get("Location") != "/api/v1/runs?directory=corp" {

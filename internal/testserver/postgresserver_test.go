@@ -149,7 +149,7 @@ func TestPgBouncer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer tx.Rollback() //nolint:errcheck // it only has to end
+	defer tx.Rollback()
 	if _, err := tx.ExecContext(t.Context(), `LOCK TABLE people`); err != nil {
 		t.Fatal(err)
 	}

@@ -25,7 +25,7 @@ func saboteur(t *testing.T, ldif string) (*testserver.SlapdServer, *ldapsim.Prox
 	t.Cleanup(func() { _ = p.Close() })
 	cfg := settings(srv)
 	cfg.URLs, cfg.TLS = []string{p.URL()}, ldap.TLS{AllowCleartextBind: true}
-	cfg.Timeouts.Idle, cfg.Timeouts.Request = 500*time.Millisecond, 500*time.Millisecond
+	cfg.Timeouts.Idle, cfg.Timeouts.Request = 1500*time.Millisecond, 1500*time.Millisecond
 	return srv, p, cfg
 }
 

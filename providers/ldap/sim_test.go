@@ -50,7 +50,7 @@ func simulated(t *testing.T, ldif string) (*ldapsim.Server, ldap.Config) {
 		Name: "corp", URLs: []string{s.URL()}, TLS: ldap.TLS{AllowCleartextBind: true}, BaseDN: "dc=example,dc=org", PageSize: 100,
 		Bind:   ldap.Bind{DN: "cn=sync,dc=example,dc=org", Password: idbridge.NewSecret("Sync.Pw.123")},
 		Groups: ldap.Groups{Filter: "(objectClass=groupOfNames)"}, Map: fields(),
-		Timeouts: ldap.Timeouts{Idle: 500 * time.Millisecond, Request: 500 * time.Millisecond},
+		Timeouts: ldap.Timeouts{Idle: 1500 * time.Millisecond, Request: 1500 * time.Millisecond},
 	}
 }
 

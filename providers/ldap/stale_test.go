@@ -17,7 +17,7 @@ func TestForgottenConnection(t *testing.T) {
 	hole := testserver.NewBlackHole(t, strings.TrimPrefix(srv.URL, "ldap://"))
 	cfg := settings(srv)
 	cfg.URLs, cfg.TLS = []string{"ldap://" + hole.Addr()}, ldap.TLS{AllowCleartextBind: true}
-	cfg.Timeouts = ldap.Timeouts{Dial: time.Second, Request: 300 * time.Millisecond, Idle: 300 * time.Millisecond}
+	cfg.Timeouts = ldap.Timeouts{Dial: 5 * time.Second, Request: time.Second, Idle: time.Second}
 	s := session(t, directory(t, cfg))
 	rec := complete(t, s).records["anna"]
 	for name, call := range map[string]func() error{

@@ -36,6 +36,8 @@ func Run(t *testing.T, open Opener) {
 		{"two writers: one wins", races},
 		{"apply to a deleted entry is not found", appliesToDeleted},
 		{"apply follows a moved entry", appliesToMoved},
+		{"scope says where a record is", locates},
+		{"a rehearsal changes nothing", rehearses},
 	}
 	for _, p := range parts {
 		t.Run(p.name, func(t *testing.T) {

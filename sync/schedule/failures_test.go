@@ -173,6 +173,9 @@ func TestF23Bind(t *testing.T) {
 		if slow, is := w.Slowed("corp"); !is || slow.Why != "the directory refuses the bind password" {
 			t.Errorf("%v %+v", is, slow)
 		}
+		if _, is := w.Slowed("hr"); is {
+			t.Error("an unknown directory is slow")
+		}
 	})
 }
 

@@ -11,8 +11,8 @@ import (
 
 // Reverse decides how to take back what one run did to one record and its user, and names what cannot be taken back.
 // changes are those that the run kept of this record (Link), in the order in which they were made, without joins and
-// leaves; created tells that the run made the user. s is what the store knows now, asked for with what rec shows; rec is
-// the record as it is now, nil when the directory does not show it.
+// leaves; created tells that the run made the user. s is what the store knows now; rec is the record as it is now, nil
+// when the directory does not show it.
 //
 //	the run changed              goes back
 //	an attribute, flow both      to what the changed side had before, on both sides, so that they agree
@@ -22,9 +22,11 @@ import (
 //	(made the user)              the user goes, and his record stays out
 //	a link, a purge              never; the refusal says what to do instead
 //
-// Refused is what somebody changed since, on either side. The directory side is written by compare-and-set, as any step.
-// A value that another user holds now is refused, unless the caller leaves that Holder out of s because his own reverse
-// lets the value go; both decisions then belong into one batch (Decision.Tied).
+// Conflict rows that the run left stay as they are: they keep the values of both sides. Refused is what somebody changed
+// since, on either side. The directory side is written by compare-and-set, as any step.
+// A value that another user holds now is refused when s.Holders tells: the caller asks the store about the values of
+// RunChange.Before, and leaves out who is reversed in the same batch, since two who swapped their addresses swap back. What
+// s.Holders does not tell, the commit finds out, and withholds.
 func Reverse(
 	p *Policy, changes []idbridge.RunChange, s idbridge.Subject, rec *idbridge.Record, created bool, now time.Time,
 ) (idbridge.Decision, []idbridge.Refusal) {

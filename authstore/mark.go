@@ -66,7 +66,7 @@ func readState(ctx context.Context, q queryer) (state, error) {
 // compare tells what a mark means for the store beside it.
 func (m *mark) compare(me *self, now *state) finding {
 	if m == nil {
-		if me.object != hasMark {
+		if me.object != hasMark || me.blank {
 			return finding{}
 		}
 		return finding{why: "the store's mark is gone, which lies beside its file: the file was copied or restored from somewhere else"}

@@ -41,8 +41,8 @@ type Store struct {
 	release     string // of this program, for messages
 	path        string // SQLite: of the file
 	*watch
-	stop        context.CancelFunc
-	background  *sync.WaitGroup
+	stop       context.CancelFunc
+	background *sync.WaitGroup
 }
 
 // Open opens the store, migrates its schema and starts the background work. Errors: Invalid (settings), Locked (another

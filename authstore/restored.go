@@ -54,14 +54,14 @@ type finding struct {
 type self struct {
 	name, cluster, object, why                      string
 	timeline, restored, backup, lost, runs, written int64
-	blank                                           bool // nothing was ever kept in this store
+	blank                                           bool // nothing was kept in this store yet
 }
 
 func (t *tx) self(ctx context.Context) (me self, err error) {
 	query := t.s.locking(`SELECT name, cluster, object, timeline, restored, backup, lost, lost_runs, why FROM installation WHERE id = 1`, "FOR UPDATE")
 	_, err = one(t.QueryRowContext(ctx, query), &me.name, &me.cluster, &me.object, &me.timeline, &me.restored, &me.backup, &me.lost,
 		&me.runs, &me.why)
-	if err != nil || me.name != "" {
+	if err != nil {
 		return me, err
 	}
 	err = t.QueryRowContext(ctx, `SELECT value = 0 AND NOT EXISTS (SELECT 1 FROM runs) AND NOT EXISTS (SELECT 1 FROM audit) FROM revision`).

@@ -28,7 +28,7 @@ func Explain(p *Policy, s idbridge.Subject, o Observed, now time.Time) idbridge.
 	t := trace{}
 	d := decide(p, &s, &o, now, &t)
 	x := idbridge.ExplainedRecord{
-		Link: s.ID, Situation: d.Situation, Why: cmp.Or(d.Unusable, d.Why), Steps: d.Steps, Withheld: d.Withheld, Backoff: s.Backoff,
+		Link: s.ID, Situation: d.Situation, Why: cmp.Or(reasonOf(&d), plainly(d.Situation)), Steps: d.Steps, Withheld: d.Withheld, Backoff: s.Backoff,
 	}
 	if s.Link != nil {
 		x.State, x.Sightings, x.Since = s.Link.State, s.Link.Sightings, s.Link.Since
@@ -49,7 +49,10 @@ func Explain(p *Policy, s idbridge.Subject, o Observed, now time.Time) idbridge.
 			one.Outcome, one.Why, one.Becomes = told.Outcome, told.Why, told.Becomes
 		}
 		if one.Outcome == "" {
-			one.Outcome, one.Why = untold(&one, x.Why)
+			one.Outcome, one.Why = untold(&one, reasonOf(&d))
+		}
+		if d.Back && one.Outcome != outcomeNothing && one.Outcome != outcomeKept {
+			one.Why += "; not done, since the record shows an older state than before"
 		}
 		x.Attributes = append(x.Attributes, one)
 	}
@@ -64,7 +67,35 @@ func untold(x *idbridge.ExplainedAttribute, why string) (outcome, reason string)
 	case why == "":
 		return outcomeKept, "the record does not speak of it"
 	}
-	return outcomeKept, "nothing was decided about the record: " + why
+	return outcomeKept, "not compared: " + why
+}
+
+// reasonOf says why a record ends where it ends, as far as the decision has words for it.
+func reasonOf(d *idbridge.Decision) string {
+	why := cmp.Or(d.Unusable, d.Why)
+	for i := range d.Steps {
+		if s := &d.Steps[i]; s.ID == d.ID && s.Side == idbridge.StoreSide && s.Verb != idbridge.Update {
+			why = cmp.Or(why, s.Why)
+		}
+	}
+	return why
+}
+
+// plainly says what a situation means when there is nothing more to say about it.
+func plainly(s idbridge.Situation) string {
+	switch s { //nolint:exhaustive // the others have a reason of their own
+	case idbridge.Unchanged:
+		return "both sides hold what they last agreed on"
+	case idbridge.Updated:
+		return "the sides differ, or what they last agreed on does: see the attributes"
+	case idbridge.Created:
+		return "a new record that matches nobody"
+	case idbridge.Linked:
+		return "a new record that matches one user"
+	case idbridge.Suspended:
+		return "suspended since the record went missing"
+	}
+	return ""
 }
 
 // sidesOf shows what the three of them hold.

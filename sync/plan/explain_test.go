@@ -65,7 +65,7 @@ func TestExplain(t *testing.T) {
 			s.Flips = []idbridge.Flip{{Attribute: a, Count: 3}}
 		}, "withheld", "", "something rewrites it"},
 		{"unusable", plan.Rule{Flow: plan.Both}, "a", "a", "b", func(_ *plan.Policy, _ *idbridge.Subject, o *plan.Observed) { o.Unusable = "shown twice" },
-			"kept", "", "nothing was decided about the record: shown twice"},
+			"kept", "", "not compared: shown twice"},
 		{"not asked", plan.Rule{Flow: plan.Both}, "a", "a", "b", func(_ *plan.Policy, _ *idbridge.Subject, o *plan.Observed) { o.Record = nil },
 			"kept", "", "nothing proves that it is gone"},
 	} {
@@ -110,6 +110,9 @@ func TestExplainProperty(t *testing.T) {
 		o := drawObserved(t, p, &s)
 		d := plan.Decide(p, s, o, noon)
 		x := plan.Explain(p, s, o, noon)
+		if x.Why == "" {
+			t.Fatalf("%s without a reason: %+v", x.Situation, d)
+		}
 		if diff := cmp.Diff(d.Steps, x.Steps) + cmp.Diff(d.Withheld, x.Withheld); diff != "" || d.Situation != x.Situation {
 			t.Fatalf("another decision:\n%s", diff)
 		}

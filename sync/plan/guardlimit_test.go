@@ -204,6 +204,21 @@ func TestVerdictNames(t *testing.T) {
 	}
 }
 
+// TestManyAbsentOnce: a first absence holds nothing and changes nobody's access, and a person is told what is coming.
+func TestManyAbsentOnce(t *testing.T) {
+	absent := func(i int) idbridge.Decision {
+		d := suspended(i)
+		d.Situation, d.Steps[0].Verb, d.Steps[0].State, d.Steps[0].Was = idbridge.Missed, idbridge.Miss, "", ""
+		return d
+	}
+	for n, told := range map[int]bool{50: false, 51: true} {
+		got := planOf(guardPolicy(), many(n, absent), facts(1000, 0))
+		if v := verdict(t, &got, plan.GuardRemovals); v.Held != idbridge.HoldNothing || v.Count != 0 || (v.Why != "") != told {
+			t.Errorf("%d absent: %+v", n, v)
+		}
+	}
+}
+
 // TestCausesOnce: a sentence says what was found, and the causes stand beside it, each once.
 func TestCausesOnce(t *testing.T) {
 	got := planOf(guardPolicy(), slices.Concat(many(6, withKeys(3)), many(3, older), many(6, rival), joins(200, idbridge.Admin)), facts(20, 0))

@@ -53,10 +53,14 @@ func (t *Tally) removals(f *Facts) (idbridge.Verdict, bool) {
 		return v, false
 	}
 	v.Names = few(t.admins.hit())
-	if v.Count > v.Limit {
+	switch {
+	case v.Count > v.Limit:
 		v.Held = idbridge.HoldAll
 		v.Why = fmt.Sprintf("%s access (%d absent, %d inactive, %d purged), more than %d of %d: approve the plan if they really left",
 			people(v.Count, "loses", "lose"), t.removed.absent, t.removed.inactive, t.removed.purged, v.Limit, v.Of)
+	case v.Count+t.counts.Missing > v.Limit:
+		v.Why = fmt.Sprintf("%s absent and not suspended yet: if another listing confirms it, that is more than %d of %d, and the plan is held",
+			people(t.counts.Missing, "is", "are"), v.Limit, v.Of)
 	}
 	return v, true
 }

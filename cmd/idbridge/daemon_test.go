@@ -32,6 +32,9 @@ func builtBinary(t *testing.T) string {
 // daemon starts one and waits until it serves; the test's end stops it.
 func (b *bridge) daemon(binary string) *daemonProcess {
 	b.t.Helper()
+	if strings.Contains(read(b.t, b.config), "log: {level: warn}") {
+		b.swap("log: {level: warn}", "log: {level: info}")
+	}
 	d := &daemonProcess{t: b.t, done: make(chan error, 1)}
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	d.cmd = exec.CommandContext(ctx, binary, "-c", b.config, "serve")

@@ -28,6 +28,7 @@ type process struct {
 type regime struct {
 	house *house
 	api   *httpapi.Server
+	again []string // directories to list at once: their scope changed, or a plan that rests on another scope waits
 }
 
 // newRegime brings a house to work: its schedule and its API.
@@ -100,6 +101,7 @@ func (p *process) reload(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	next.again = moved(old, h)
 	for i := range old.rooms { // a run that goes on comes to its end first
 		select {
 		case old.rooms[i].gate <- struct{}{}:
@@ -116,6 +118,19 @@ func (p *process) reload(ctx context.Context) error {
 	}
 	old.log.Info("config reloaded", "config", cfg.File, "directories", len(h.rooms))
 	return nil
+}
+
+// moved names the directories that are new in a house or have another scope there.
+func moved(old, now *house) []string {
+	var out []string
+	for i := range now.rooms {
+		r := &now.rooms[i]
+		was, err := old.room(r.name)
+		if err != nil || was.target.Policy.Scope != r.target.Policy.Scope {
+			out = append(out, r.name)
+		}
+	}
+	return out
 }
 
 // samePlace refuses what a running process cannot change.
@@ -171,8 +186,9 @@ func (p *process) conduct(ctx context.Context) error {
 			}
 			return err
 		}
-		h := p.house()
-		if err := h.greet(ctx); err != nil {
+		now := p.inForce.Load()
+		h := now.house
+		if err := h.greet(ctx, now.again); err != nil {
 			return err
 		}
 		reign, end := context.WithCancel(ctx)

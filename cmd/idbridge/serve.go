@@ -118,8 +118,9 @@ func (h *house) serve(ctx context.Context, l listeners) error {
 }
 
 // greet sees to what a restart must not forget: a directory that was never listed completely is listed now, and one with
-// people missing for the first time is listed again after the wait.
-func (h *house) greet(ctx context.Context) error {
+// people missing for the first time is listed again after the wait, and one whose scope changed, or that again names, is
+// listed to see what follows.
+func (h *house) greet(ctx context.Context, again []string) error {
 	for i := range h.rooms {
 		r := &h.rooms[i]
 		source, _, _, err := h.store.Status(ctx, r.name)
@@ -141,7 +142,7 @@ func (h *house) greet(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("compare scopes: %w", err)
 	}
-	for _, name := range changed {
+	for _, name := range append(changed, again...) {
 		if err := h.schedule.Kick(name, idbridge.FullRun, schedule.BySchedule); err != nil {
 			return fmt.Errorf("look at the changed scope of %q: %w", name, err)
 		}

@@ -22,37 +22,36 @@ func (b *bed) traces(words ...string) []string {
 		b.t.Fatal(err)
 	}
 	defer db.Close()
-	tables := must(b.Digests(b.t.Context()))(b.t)
 	var out []string
-	for table := range tables {
-		rows, err := db.Query(`SELECT * FROM ` + table)
-		if err != nil {
-			b.t.Fatal(err)
+	for table := range must(b.Digests(b.t.Context()))(b.t) {
+		out = append(out, tracesIn(b.t, db, table, words)...)
+	}
+	return out
+}
+
+func tracesIn(t testing.TB, db *sql.DB, table string, words []string) (out []string) {
+	t.Helper()
+	rows := must(db.Query(`SELECT * FROM ` + table))(t)
+	defer rows.Close()
+	names := must(rows.Columns())(t)
+	cells, dest := make([]sql.RawBytes, len(names)), make([]any, len(names))
+	for i := range cells {
+		dest[i] = &cells[i]
+	}
+	for rows.Next() {
+		if err := rows.Scan(dest...); err != nil {
+			t.Fatal(err)
 		}
-		names, err := rows.Columns()
-		if err != nil {
-			b.t.Fatal(err)
-		}
-		cells, dest := make([]sql.RawBytes, len(names)), make([]any, len(names))
-		for i := range cells {
-			dest[i] = &cells[i]
-		}
-		for rows.Next() {
-			if err := rows.Scan(dest...); err != nil {
-				b.t.Fatal(err)
-			}
-			for i, cell := range cells {
-				for _, word := range words {
-					if strings.Contains(strings.ToLower(string(cell)), strings.ToLower(word)) {
-						out = append(out, fmt.Sprintf("%s.%s: %s", table, names[i], cell))
-					}
+		for i, cell := range cells {
+			for _, word := range words {
+				if strings.Contains(strings.ToLower(string(cell)), strings.ToLower(word)) {
+					out = append(out, fmt.Sprintf("%s.%s: %s", table, names[i], cell))
 				}
 			}
 		}
-		if err := rows.Err(); err != nil {
-			b.t.Fatal(err)
-		}
-		rows.Close()
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
 	}
 	return out
 }

@@ -131,7 +131,7 @@ func (e *eraser) headers(ctx context.Context) error {
 		if !e.header(p) {
 			continue
 		}
-		b, err := json.Marshal(p)
+		b, err := json.Marshal(p) //nolint:musttag // as newPlan wrote it
 		if err != nil {
 			return fmt.Errorf("plan %d: %w", found[i].id, err)
 		}

@@ -110,7 +110,7 @@ func TestOpenFaultsOfPostgres(t *testing.T) {
 }
 
 // ask runs a statement beside the store and returns its rows as text.
-func ask(t *testing.T, driver, address, query string) []string {
+func ask(t testing.TB, driver, address, query string) []string {
 	t.Helper()
 	db, err := sql.Open(driver, address)
 	if err != nil {

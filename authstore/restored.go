@@ -52,9 +52,9 @@ type finding struct {
 
 // self is the row of installation.
 type self struct {
-	name, cluster, object, why                      string
-	timeline, restored, backup, lost, runs, written int64
-	blank                                           bool // nothing was kept in this store yet
+	name, cluster, object, why             string
+	timeline, restored, backup, lost, runs int64
+	blank                                  bool // nothing was kept in this store yet
 }
 
 func (t *tx) self(ctx context.Context) (me self, err error) {

@@ -59,10 +59,10 @@ func (b *bed) notRestored() {
 }
 
 // aged returns a bed over SQLite whose file was put back to an older copy, closed, and what was newer.
-func aged(t *testing.T) (b *bed, ann, newest idbridge.UserID, lastRun idbridge.RunID) {
+func aged(t *testing.T) (b *bed, newest idbridge.UserID, lastRun idbridge.RunID) {
 	t.Helper()
 	b = newBed(t, databases(t)["sqlite"](t))
-	ann = b.create("ann")[0]
+	ann := b.create("ann")[0]
 	for _, id := range []idbridge.KeyID{"revokedk", "workingk", "goneback"} {
 		b.key(id, ann)
 	}
@@ -83,12 +83,12 @@ func aged(t *testing.T) (b *bed, ann, newest idbridge.UserID, lastRun idbridge.R
 	b.shut()
 	copyFile(t, b.file()+".backup", b.file())
 	b.clock.advance(time.Hour)
-	return b, ann, newest, lastRun
+	return b, newest, lastRun
 }
 
 func TestRestoredCopyIsFound(t *testing.T) {
 	ctx := t.Context()
-	b, ann, newest, lastRun := aged(t)
+	b, newest, lastRun := aged(t)
 	b.open()
 	r := must(b.Restored(ctx))(t)
 	if r.Since.IsZero() || r.Lost < 2 || r.Runs != 3 || r.Keys != 2 || !strings.Contains(r.Why, "older copy") {
@@ -99,7 +99,7 @@ func TestRestoredCopyIsFound(t *testing.T) {
 	}
 	for _, id := range []idbridge.KeyID{"revokedk", "workingk"} {
 		k, a, err := b.KeyAccess(ctx, id)
-		if err != nil || k.State(b.clock.now()) != idbridge.KeyDisabled || !strings.Contains(k.Reason, "older copy") || a.User != ann {
+		if err != nil || k.State(b.clock.now()) != idbridge.KeyDisabled || !strings.Contains(k.Reason, "older copy") || a.UserName != "ann" {
 			t.Errorf("%s: %+v, %v", id, k, err)
 		}
 	}
@@ -162,7 +162,7 @@ func statusOf(b *bed) (idbridge.Population, idbridge.Source, idbridge.StatusCoun
 }
 
 func TestAcceptAndKeepKeys(t *testing.T) {
-	b, _, _, _ := aged(t)
+	b, _, _ := aged(t)
 	b.open()
 	must(b.AcceptRestore(t.Context(), "cli", true))(t)
 	for _, id := range []idbridge.KeyID{"revokedk", "workingk"} {

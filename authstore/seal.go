@@ -32,7 +32,7 @@ func scanBlock(r *sql.Rows) (b block, err error) {
 // sum returns the digest that the block must have. The salts are not in it, so that they can be erased.
 func (b *block) sum(leaves []leaf) string {
 	h := sha256.New()
-	fmt.Fprintf(h, "idbridge audit block 1\n%d %d %d %d %d %s\n", b.number, b.first, b.last, len(leaves), b.sealed, b.earlier)
+	h.Write(fmt.Appendf(nil, "idbridge audit block 1\n%d %d %d %d %d %s\n", b.number, b.first, b.last, len(leaves), b.sealed, b.earlier))
 	var id [8]byte
 	for i := range leaves {
 		binary.BigEndian.PutUint64(id[:], uint64(leaves[i].id)) //nolint:gosec // the octets count, not the number

@@ -1,7 +1,6 @@
 package authstore_test
 
 import (
-	"fmt"
 	"testing"
 
 	"github.com/idbridge/idbridge/authstore"
@@ -12,14 +11,13 @@ const benchRows = 100_000
 // fillForBench writes audit rows beside the store.
 func fillForBench(b *testing.B, s *bed) {
 	b.Helper()
-	t := &testing.T{}
 	driver, address := s.driver()
 	for range benchRows / 10_000 {
-		ask(t, driver, address, `WITH RECURSIVE g(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < 10000)
+		ask(b, driver, address, `WITH RECURSIVE g(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < 10000)
 			INSERT INTO audit (id, at, actor, action, target, user_id, result, reason, address, request, run)
 			SELECT i + (SELECT value FROM counter WHERE name = 'audit'), 1, 'ann', 'user.edit', 'target ' || i, i, 'ok', 'displayName, email',
 			'192.0.2.1', 'req-0123456789', 0 FROM g`)
-		ask(t, driver, address, `UPDATE counter SET value = value + 10000 WHERE name = 'audit'`)
+		ask(b, driver, address, `UPDATE counter SET value = value + 10000 WHERE name = 'audit'`)
 	}
 }
 
@@ -37,7 +35,7 @@ func BenchmarkSeal(b *testing.B) {
 		b.Run("verify", func(b *testing.B) {
 			for b.Loop() {
 				if r := must(s.VerifyAudit(b.Context()))(b); r.Rows != benchRows || len(r.Faults) > 0 {
-					b.Fatal(fmt.Sprintf("%+v", r))
+					b.Fatalf("%+v", r)
 				}
 			}
 			b.ReportMetric(float64(benchRows)*float64(b.N)/b.Elapsed().Seconds(), "rows/s")

@@ -248,6 +248,9 @@ func (m *memberReader) lookUp(ctx context.Context) error {
 				id, err := m.l.s.personAt(ctx, w[1])
 				mu.Lock()
 				if err == nil {
+					if m.l.shared[id] { // he shows another one's id, and must not be taken for him
+						id = ""
+					}
 					m.found[w[0]] = id
 				} else if first == nil {
 					first = err

@@ -101,13 +101,13 @@ func TestN15IDsMissing(t *testing.T) {
 	for i := range 100 {
 		ldif.WriteString(numbered(login("p", i), fmt.Sprint(1000+i)))
 	}
-	ldif.WriteString(testserver.Entry(adminGroup, "objectClass", "groupOfNames", "cn", "idbridge-admins", "member", personDN("p000")))
+	ldif.WriteString(testserver.Entry(adminGroup, "objectClass", "groupOfNames", "objectClass", "extensibleObject", "cn", "idbridge-admins",
+		"employeeNumber", "9000", "member", personDN("p000"), "member", personDN("p003")))
 	parts(t, part{"from the start", func(t *testing.T, url string) {
 		odd := numbered("none1", "") + numbered("none2", "") + numbered("blank1", " ") + numbered("blank2", "  ") +
 			numbered("twin1", "77") + numbered("twin2", "77")
 		b := newBridge(t, testserver.Slapd(t, testserver.SlapdOptions{LDIF: ldif.String() + odd}), url, settings{})
 		b.swap(`users: {filter: "(objectClass=inetOrgPerson)"}`, `users: {filter: "(objectClass=inetOrgPerson)", id: employeeNumber}`)
-		b.swap(`groups: {filter: "(objectClass=groupOfNames)"}`, `groups: {filter: "(objectClass=none)"}`) // which show no employeeNumber
 		for range 2 {
 			if n := b.run(exitQuarantined).Run.Counts; n.Quarantined != 6 || n.Missing+n.Conflicts > 0 {
 				t.Errorf("%+v", n)
@@ -121,6 +121,27 @@ func TestN15IDsMissing(t *testing.T) {
 		if n := b.run(exitQuarantined).Run.Counts; n.Created != 4 || n.Quarantined != 2 { // the other twin's number is his own now
 			t.Errorf("mended: %+v", n)
 		}
+	}}, part{"of known people", func(t *testing.T, url string) {
+		b := newBridge(t, testserver.Slapd(t, testserver.SlapdOptions{LDIF: ldif.String()}), url, settings{})
+		b.swap(`users: {filter: "(objectClass=inetOrgPerson)"}`, `users: {filter: "(objectClass=inetOrgPerson)", id: employeeNumber}`)
+		b.run(exitDone)
+		b.modify(testserver.Change(personDN("p001"), "employeeNumber") + testserver.Change(personDN("p002"), "employeeNumber", " ") +
+			testserver.Change(personDN("p003"), "employeeNumber", "1004"))
+		for range 3 {
+			b.run(exitQuarantined)
+		}
+		b.may(true, "p001", "p002", "p003", "p004")
+		if u := b.user("p004"); u.Profile[idbridge.Email].First() != "p004@example.org" {
+			t.Errorf("p004 became another one: %+v", u)
+		}
+		if u := b.user("p004"); len(u.Grants) != 0 {
+			t.Errorf("p004 got the role of somebody who shows his id: %+v", u.Grants)
+		}
+		b.modify(testserver.Change(personDN("p001"), "employeeNumber", "1001") + testserver.Change(personDN("p002"), "employeeNumber", "1002") +
+			testserver.Change(personDN("p003"), "employeeNumber", "1003"))
+		b.run(exitDone)
+		b.may(true, "p001", "p002", "p003", "p004")
+		b.fixpoint()
 	}})
 }
 

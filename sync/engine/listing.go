@@ -21,6 +21,10 @@ func (r *pass) decideAll(ctx context.Context, o *observer) error {
 	if err := r.decidePeople(ctx, o); err != nil {
 		return err
 	}
+	if o.tooManyUnnamed() {
+		o.end.Complete, r.row.Complete = false, false
+		o.end.Proof.Doubt = fmt.Sprintf("%d records show no id of their own: who is missing may be one of them", o.namelessN)
+	}
 	if o.end.Complete {
 		if err := r.decideMissing(ctx, o); err != nil {
 			return err

@@ -30,6 +30,7 @@ type observer struct {
 	unchanged  int
 	nameless   []idbridge.Unusable // records without an id; a few of them, for the report
 	namelessN  int
+	places     map[string]string // where they are, and why they cannot be used
 	seenGroups map[string]bool
 	whole      int // groups whose members are known
 	end        *idbridge.Checkpoint
@@ -145,11 +146,7 @@ func (o *observer) sight(id string) (e *entry, first bool) {
 
 func (o *observer) unusable(c idbridge.Unusable) error {
 	if c.ID.ID == "" {
-		o.seen++
-		o.namelessN++
-		if len(o.nameless) < maxNameless {
-			o.nameless = append(o.nameless, c)
-		}
+		o.unnamed(&c)
 		return nil
 	}
 	e, first := o.sight(c.ID.ID)

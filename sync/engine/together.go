@@ -21,6 +21,7 @@ func (r *pass) decideTogether(ctx context.Context, o *observer, batch []shown) (
 		return nil, err
 	}
 	batch, subjects = r.withoutMoved(o, batch, subjects)
+	o.recognise(batch, subjects)
 	looked := map[idbridge.ExternalID]*plan.Observed{}
 	for len(looked) < maxHolders {
 		wanted := r.wanted(o, subjects, looked)

@@ -201,3 +201,29 @@ func TestBinaryIDs(t *testing.T) {
 		t.Errorf("a text that can be nobody's id: %v, %v", got, err)
 	}
 }
+
+// TestPersonInRanges: a person of whose attribute the server shows a part is quarantined, and nobody takes the part for
+// the whole.
+func TestPersonInRanges(t *testing.T) {
+	var mails strings.Builder
+	for i := range 30 {
+		fmt.Fprintf(&mails, "mail: m%d@x.org\n", i)
+	}
+	srv, cfg := simulated(t, simAnna+"\ndn: uid=many,ou=people,dc=example,dc=org\nobjectClass: inetOrgPerson\nuid: many\ncn: x\nsn: x\n"+mails.String())
+	srv.SetRanges(10)
+	s := session(t, directory(t, cfg))
+	l := complete(t, s)
+	if len(l.records) != 1 || len(l.unusable) != 1 || !strings.Contains(l.unusable[0].Why.Error(), "more values of mail than the server shows at once") {
+		t.Fatalf("%d people, unusable %+v", len(l.records), l.unusable)
+	}
+	id := l.unusable[0].ID
+	if got, err := s.Fetch(t.Context(), []idbridge.ExternalID{id}); err != nil || got[id].Profile != nil || len(got[id].Unknown) == 0 {
+		t.Errorf("fetched: %+v, %v", got, err)
+	}
+	_, err := s.Apply(t.Context(), update(idbridge.Record{ID: id}, idbridge.DisplayName, "x"))
+	wantFault(t, err, idbridge.Refused, "cannot be used")
+	srv.SetRanges(0)
+	if l := complete(t, s); len(l.records["many"].Profile[idbridge.Email]) != 30 {
+		t.Errorf("without ranges: %+v", l.records["many"])
+	}
+}

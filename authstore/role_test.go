@@ -67,6 +67,28 @@ func TestDirectoryGrantIsNotRevokedByHand(t *testing.T) {
 	})
 }
 
+// TestSubjectsCountGrants: an undo must know what persons granted, and a guard who may administer.
+func TestSubjectsCountGrants(t *testing.T) {
+	each(t, func(t *testing.T, b *bed) {
+		id := b.create("ann", "bob")[0]
+		b.commit(groupDecision(idbridge.Join, 1, 1, []idbridge.Role{"R", idbridge.Admin}, "id-ann"))
+		if s := b.subject("id-ann", nil); s.Admins != 1 || s.Manual != 0 || !s.Privileged {
+			t.Errorf("admins %d, manual %d", s.Admins, s.Manual)
+		}
+		for role, application := range map[idbridge.Role]string{idbridge.Admin: "", "READER": "app"} {
+			if err := b.GrantRole(t.Context(), id, role, application, "root"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if s := b.subject("id-ann", nil); s.Admins != 2 || s.Manual != 2 {
+			t.Errorf("admins %d, manual %d", s.Admins, s.Manual)
+		}
+		if s := b.subject("id-bob", nil); s.Admins != 0 || s.Manual != 0 || s.Privileged {
+			t.Errorf("admins %d, manual %d", s.Admins, s.Manual)
+		}
+	})
+}
+
 func TestLastAdministratorStays(t *testing.T) {
 	each(t, func(t *testing.T, b *bed) {
 		ids := b.create("ann", "bob")

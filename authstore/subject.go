@@ -25,6 +25,7 @@ type survey struct {
 	users     map[idbridge.UserID]*idbridge.User
 	links     map[idbridge.UserID][]idbridge.Link // all links of a user
 	admins    map[idbridge.UserID]int             // grants of the global role ADMIN
+	manual    map[idbridge.UserID]int             // grants by hand
 	holders   map[claim]idbridge.UserID
 }
 
@@ -216,7 +217,7 @@ func (s *Store) readHolders(ctx context.Context, q queryer, wanted map[claim]str
 
 // around reads the users who hold values, the links of everybody met so far, and who of them may administer.
 func (v *survey) around(ctx context.Context) error {
-	v.admins = map[idbridge.UserID]int{}
+	v.admins, v.manual = map[idbridge.UserID]int{}, map[idbridge.UserID]int{}
 	met := make([]idbridge.UserID, 0, len(v.users)+len(v.holders))
 	var strangers []idbridge.UserID
 	for id := range v.users {
@@ -244,14 +245,28 @@ func (v *survey) around(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("links: %w", err)
 	}
-	rows, err := v.q.QueryContext(ctx, `SELECT user_id FROM grants WHERE role = 'ADMIN' AND application = '' AND `+
-		v.s.among("user_id", 1), numbers(v.s, met))
-	admins, err := collect(rows, err, scanUserID)
+	return v.weights(ctx, met)
+}
+
+// weights counts the grants that weigh: the global ADMIN, from wherever, and what persons granted by hand.
+func (v *survey) weights(ctx context.Context, users []idbridge.UserID) error {
+	rows, err := v.q.QueryContext(ctx, `SELECT user_id, role, application, directory FROM grants
+		WHERE (directory = '' OR role = 'ADMIN' AND application = '') AND `+v.s.among("user_id", 1), numbers(v.s, users))
+	grants, err := collect(rows, err, func(r *sql.Rows) (g idbridge.Grant, err error) {
+		err = r.Scan(&g.User, &g.Role, &g.Application, &g.Directory)
+		return g, err
+	})
 	if err != nil {
-		return fmt.Errorf("administrators: %w", err)
+		return fmt.Errorf("grants: %w", err)
 	}
-	for _, id := range admins {
-		v.admins[id]++
+	for i := range grants {
+		g := &grants[i]
+		if g.Role == idbridge.Admin && g.Application == "" {
+			v.admins[g.User]++
+		}
+		if g.Manual() {
+			v.manual[g.User]++
+		}
 	}
 	return nil
 }
@@ -284,7 +299,7 @@ func (v *survey) fill(out []idbridge.Subject, shown []idbridge.Profile) {
 	for i := range out {
 		subject := &out[i]
 		if subject.User != nil {
-			subject.Admins = v.admins[subject.User.ID]
+			subject.Admins, subject.Manual = v.admins[subject.User.ID], v.manual[subject.User.ID]
 			subject.Privileged = subject.Admins > 0
 			for _, l := range v.links[subject.User.ID] {
 				if l.ID.Directory != v.directory {

@@ -1,6 +1,7 @@
 package ldap_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/idbridge/idbridge"
@@ -45,7 +46,7 @@ func TestValidateStep(t *testing.T) {
 		"not ASCII":            {step(idbridge.Email, "änna@x.org"), "takes ASCII text for mail"},
 		"no phone":             {step("phone", "call me!"), "takes letters, digits"},
 		"no DN":                {step("boss", "Berta"), "takes a distinguished name"},
-		"longer than we read":  {step(idbridge.DisplayName, long(1<<20+1)), "could not be read back"},
+		"longer than we read":  {step(idbridge.DisplayName, strings.Repeat("x", 1<<20+1)), "could not be read back"},
 		"not mapped":           {step("shoeSize", "44"), "not mapped"},
 		"a verb for the store": {idbridge.Step{ID: rec.ID, Side: idbridge.StoreSide, Verb: idbridge.Suspend}, "updates of attributes only"},
 	} {
@@ -97,10 +98,42 @@ func TestValidateStep(t *testing.T) {
 	})
 }
 
-func long(n int) string {
-	b := make([]byte, n)
-	for i := range b {
-		b[i] = 'x'
+// TestRefusesNoMoreThanTheServer: a value that we refuse by the published syntax is one that slapd refuses too.
+func TestRefusesNoMoreThanTheServer(t *testing.T) {
+	srv := testserver.Slapd(t, testserver.SlapdOptions{LDIF: testserver.Entry("uid=anna,ou=people,dc=example,dc=org",
+		"objectClass", "inetOrgPerson", "objectClass", "posixAccount", "uid", "anna", "cn", "a", "sn", "a", "uidNumber", "1",
+		"gidNumber", "1", "homeDirectory", "/")})
+	cfg := settings(srv)
+	cfg.Schema = idbridge.CoreSchema()
+	sources := []string{"telephoneNumber", "mail", "manager", "uidNumber", "title", "homeDirectory", "destinationIndicator", "x121Address", "employeeNumber", "preferredLanguage"}
+	for _, from := range sources {
+		cfg.Schema[idbridge.Attribute(from)] = idbridge.Spec{Match: idbridge.CaseExact}
+		if from != "mail" {
+			cfg.Map = append(cfg.Map, mapping.Field{Attribute: idbridge.Attribute(from), From: from})
+		}
 	}
-	return string(b)
+	cfg.Map = append(cfg.Map[:4:4], append([]mapping.Field{{Attribute: "mail", From: "mail"}}, cfg.Map[5:]...)...)
+	s := session(t, directory(t, cfg))
+	rec := complete(t, s).records["anna"]
+	refused := 0
+	for _, from := range sources {
+		for _, v := range []string{
+			"1", "+33 (0)4-76.00,00/1", "call me!", "ä", "a@b", "uid=a,dc=b", "Berta", "-5", "+5", "007", "1.5", "12 34", "FR", "x#y", "a*b", `a"b`, "_",
+			strings.Repeat("9", 400), " x", "x ", "\t", "a\nb", "\u00a0",
+		} {
+			if err := s.Validate(update(rec, idbridge.Attribute(from), v)); err == nil {
+				continue
+			}
+			refused++
+			if strings.TrimSpace(v) == "" {
+				continue // our own rule
+			}
+			if err := srv.Modify(testserver.Change(rec.Locator, from, v)); err == nil {
+				t.Errorf("%s: slapd takes %q", from, v)
+			}
+		}
+	}
+	if refused < 30 {
+		t.Errorf("only %d refused", refused)
+	}
 }

@@ -78,10 +78,12 @@ func (s *Store) auditEvents(ctx context.Context, q queryer, user idbridge.UserID
 	return out, nil
 }
 
-// changeEvents are what runs changed. Access that ends or comes back is in the audit already.
+// changesOfUser selects as the partial index run_change_user does.
+const changesOfUser = ` WHERE user_id = $1 AND verb IN ('update', 'link') ORDER BY id DESC LIMIT $2`
+
+// changeEvents are the attributes that runs changed. Access and roles that come and go are in the audit.
 func (s *Store) changeEvents(ctx context.Context, q queryer, user idbridge.UserID, limit int) ([]happening, error) {
-	list, err := readChanges(ctx, q, ` WHERE user_id = $1 AND verb NOT IN ('suspend', 'restore', 'purge') ORDER BY id DESC LIMIT $2`,
-		int64(user), limit)
+	list, err := readChanges(ctx, q, changesOfUser, int64(user), limit)
 	if err != nil {
 		return nil, fmt.Errorf("changes: %w", err)
 	}
@@ -96,18 +98,7 @@ func (s *Store) changeEvents(ctx context.Context, q queryer, user idbridge.UserI
 			one.Why = strings.TrimSuffix("to "+c.Link.Directory+", "+c.Why, ", ")
 			one.Actor = cmp.Or(c.Author, c.Link.Directory)
 		}
-		switch c.Verb {
-		case idbridge.Join:
-			one.After = c.Group.ID
-		case idbridge.Leave:
-			one.Before = c.Group.ID
-		case idbridge.Create, idbridge.Linking, idbridge.Update, idbridge.Suspend, idbridge.Restore, idbridge.Miss, idbridge.Purge:
-		}
-		changed := differing(c.Before, c.After)
-		if len(changed) == 0 && c.Verb != idbridge.Update && c.Verb != idbridge.Linking {
-			out = append(out, one)
-		}
-		for _, a := range changed {
+		for _, a := range differing(c.Before, c.After) {
 			if _, spoken := c.After[a]; !spoken {
 				continue
 			}

@@ -3,7 +3,8 @@
 ALTER TABLE run_change ADD COLUMN grants TEXT NOT NULL DEFAULT '';
 ALTER TABLE run_change ADD COLUMN author TEXT NOT NULL DEFAULT '';
 ALTER TABLE run_change ADD COLUMN why TEXT NOT NULL DEFAULT '';
-CREATE INDEX run_change_user ON run_change (user_id, id);
+-- For a user's history. Memberships are left out: there are many in a first import, and the audit has the roles they give.
+CREATE INDEX run_change_user ON run_change (user_id, id) WHERE verb IN ('update', 'link');
 
 -- Users that runs made, as ranges of ids: a row for each commit, not for each user.
 CREATE TABLE run_created (first BIGINT NOT NULL PRIMARY KEY, last BIGINT NOT NULL, run BIGINT NOT NULL);

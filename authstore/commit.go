@@ -127,7 +127,7 @@ type commit struct {
 	free      bool // needs no lead: it is undone
 	trusting  bool // the values that the batch wants are taken for free
 	texts     []texts
-	first     int64 // the first of the ids reserved for the batch's users; 0: none are
+	first     int64                   // the first of the ids reserved for the batch's users; 0: none are
 	refusals  map[string]refusedWrite // by link
 	taken     []string                // links whose write the directory took
 	turns     []turn

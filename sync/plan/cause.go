@@ -35,17 +35,27 @@ func causes(guard string) []string {
 		}
 	case GuardScope:
 		return []string{"an edited base DN, filter or mapping", "an upgrade that reads the config in another way"}
-	case GuardRemovals, GuardKeys:
+	case GuardRemovals:
 		return []string{
 			"an OU that was renamed or moved out of the base", "an edited filter", "the bind account lost its right to read a part",
 			"an import into the directory that failed half way", "people who really left",
 		}
+	case GuardKeys:
+		return []string{
+			"an account of a team or of a program among those who leave", "an OU that was renamed or moved out of the base",
+			"an edited filter", "people who really left",
+		}
 	case GuardAdmins:
 		return []string{"a group of administrators that was emptied or renamed", "the last administrator left", "a role rule that was edited"}
-	case GuardAdminGrants, GuardGrants:
+	case GuardAdminGrants:
 		return []string{
-			"a role rule that names too large a group", "another group nested into one that gives roles",
-			"somebody who gives himself a role in the directory", "people who were really given the role",
+			"a role rule that names too large a group", "another group nested into the administrators'",
+			"somebody who made himself an administrator in the directory", "people who really shall administer",
+		}
+	case GuardGrants:
+		return []string{
+			"a role rule that names too large a group", "a new role rule", "another group nested into one that gives roles",
+			"a team that was really added",
 		}
 	case GuardCreations:
 		return []string{"a filter or base DN that became too wide", "ids that changed in the directory", "a merger, or a new term"}

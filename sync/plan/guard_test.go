@@ -151,6 +151,7 @@ func TestEmptyDirectory(t *testing.T) {
 		complete, held        bool
 	}{
 		{3, 3, 0, true, true},
+		{44, 44, 0, true, true},
 		{0, 3, 0, true, true},
 		{3, 0, 0, true, true},
 		{0, 0, 0, true, false},

@@ -18,7 +18,8 @@ type Erasure struct {
 
 // Erase removes everything that names a person, on his request: the user with all that hangs on him, what runs, plans,
 // conflicts and the audit say of him, and where he is named as author of something else. It works for a user who was deleted
-// before, too. All is done in one transaction; dry rolls it back. Errors: NotFound, Forbidden when nobody could administer
+// before, too. All is done in one transaction; dry rolls it back. It searches the whole audit and all change sets meanwhile, so
+// on SQLite writers wait some seconds per million rows. Errors: NotFound, Forbidden when nobody could administer
 // any more.
 func (s *Store) Erase(ctx context.Context, id idbridge.UserID, by string, dry bool) (Erasure, error) {
 	var out Erasure

@@ -238,3 +238,47 @@ func TestEraseTheDeleted(t *testing.T) {
 		must(b.User(ctx, bob.ID))(t)
 	})
 }
+
+// TestEraseBothOfOneRow: a sealed row that names two people is verified after each of them is erased, over several blocks.
+func TestEraseBothOfOneRow(t *testing.T) {
+	each(t, func(t *testing.T, b *bed) {
+		ctx := t.Context()
+		ids := b.create("annabel", "robert")
+		for i := range 3 {
+			for _, a := range []idbridge.Audit{
+				{Actor: "annabel", Action: "test", Target: "robert", Reason: fmt.Sprint("kept ", i), Address: "192.0.2.5"},
+				{Actor: "robert", Action: "test", Target: "nobody", Reason: "annabel said so"},
+				{Actor: "cli", Action: "test", Target: "somebody", Reason: "annabella is another word"},
+			} {
+				if err := b.AddAudit(ctx, a); err != nil {
+					t.Fatal(err)
+				}
+			}
+			b.seal()
+		}
+		head := b.whole().Head
+		for i, name := range []string{"annabel", "robert"} {
+			got := must(b.Erase(ctx, ids[i], "cli", false))(t)
+			if got.Name != name || got.Removed["audit"] != 6 {
+				t.Errorf("%s: %+v", name, got)
+			}
+			if r := b.whole(head); r.Erased != 6 {
+				t.Errorf("audit %+v", r)
+			}
+		}
+		reasons := map[string]int{}
+		for _, a := range must(b.Audit(ctx, idbridge.AuditFilter{}))(t) {
+			reasons[a.Reason]++
+			if a.Reason == "kept 1" && (a.Actor != "" || a.Target != "" || a.Address != "") {
+				t.Errorf("left %+v", a)
+			}
+		}
+		if reasons["kept 1"] != 1 || reasons["annabella is another word"] != 3 || reasons["annabel said so"] != 0 {
+			t.Errorf("reasons %v", reasons)
+		}
+		b.ask(`UPDATE audit SET reason = 'changed' WHERE reason = 'kept 1'`)
+		if f := b.verify().Faults; len(f) != 1 {
+			t.Errorf("a text that stayed was changed: %q", f)
+		}
+	})
+}

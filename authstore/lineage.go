@@ -19,20 +19,24 @@ type lineage struct {
 // without it, and says so in its log.
 func (s *Store) readLineage(ctx context.Context) (lineage, error) {
 	var out lineage
+	old := s.place.Load()
 	for _, q := range [...]struct {
-		what, query string
-		dest        any
+		what  string
+		known bool // or never asked; what was refused once is not asked again, for the server logs each time
+		query string
+		dest  any
 	}{
-		{"system identifier", `SELECT system_identifier::text FROM pg_control_system()`, &out.cluster},
-		{"oids", `SELECT oid::text || '/' || 'installation'::regclass::oid::text FROM pg_database WHERE datname = current_database()`, &out.object},
-		{"timeline", `SELECT ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::bigint`, &out.timeline},
+		{"system identifier", old == nil || old.cluster != "", `SELECT system_identifier::text FROM pg_control_system()`, &out.cluster},
+		{"oids", old == nil || old.object != "", `SELECT oid::text || '/' || 'installation'::regclass::oid::text FROM pg_database WHERE datname = current_database()`, &out.object},
+		{"timeline", old == nil || old.timeline != 0, `SELECT ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::bigint`, &out.timeline},
 	} {
+		if !q.known {
+			continue
+		}
 		err := s.write.QueryRowContext(ctx, q.query).Scan(q.dest)
 		var refused *pq.Error
 		if errors.As(err, &refused) && (refused.Code.Class() == "42" || refused.Code.Class() == "0A" || refused.Code.Class() == "55") {
-			if s.place.Load() == nil {
-				s.log.WarnContext(ctx, "a restored store may go unnoticed: the server does not tell", "what", q.what, "error", err)
-			}
+			s.log.WarnContext(ctx, "a restored store may go unnoticed: the server does not tell", "what", q.what, "error", err)
 			continue
 		}
 		if err != nil {

@@ -39,7 +39,7 @@ func (s *Store) Prune(ctx context.Context, keep Retention, dry bool) (Pruned, er
 		err = p.runs(ctx, micros(now.Add(-keep.Runs)))
 	}
 	if err == nil && keep.Conflicts > 0 {
-		err = p.rows(ctx, "conflicts", "id", `SELECT id FROM conflicts WHERE closed <> 0 AND closed < $1`, micros(now.Add(-keep.Conflicts)))
+		err = p.walk(ctx, "conflicts", `closed <> 0 AND closed < $1`, micros(now.Add(-keep.Conflicts)))
 	}
 	if err == nil && keep.Audit > 0 {
 		err = p.audit(ctx, micros(now.Add(-keep.Audit)))
@@ -90,7 +90,44 @@ func (p *pruner) rows(ctx context.Context, table, key, query string, args ...any
 	}
 }
 
+// walk removes the rows of a table with numbers that a condition on $1 finds. It looks for them outside of the transactions: no
+// index helps, and nobody must wait while it looks.
+func (p *pruner) walk(ctx context.Context, table, condition string, before int64) error {
+	if p.dry {
+		return p.rows(ctx, table, "id", `SELECT id FROM `+table+` WHERE `+condition, before)
+	}
+	for last := int64(0); ; {
+		rows, err := p.s.read.QueryContext(ctx, `SELECT id FROM `+table+` WHERE `+condition+` AND id > $2 ORDER BY id LIMIT $3`,
+			before, last, pruneRows)
+		ids, err := collect(rows, err, func(r *sql.Rows) (id int64, err error) {
+			err = r.Scan(&id)
+			return id, err
+		})
+		if err != nil || len(ids) == 0 {
+			return err
+		}
+		last = ids[len(ids)-1]
+		var n int64
+		err = p.s.tx(ctx, "prune "+table, "", func(t *tx) error {
+			result, err := t.ExecContext(ctx, `DELETE FROM `+table+` WHERE `+condition+` AND `+p.s.among("id", 2), before, numbers(p.s, ids))
+			if err == nil {
+				n, err = result.RowsAffected()
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		p.count(table, n)
+	}
+}
+
 func (p *pruner) tombstones(ctx context.Context, before time.Time) error {
+	var some int
+	found, err := one(p.s.read.QueryRowContext(ctx, `SELECT 1 FROM tombstone WHERE at < $1 LIMIT 1`, micros(before)), &some)
+	if err != nil || !found { // nearly always
+		return err
+	}
 	return p.rows(ctx, "tombstone", "id, directory", `SELECT id, directory FROM tombstone WHERE at < $1`, micros(before))
 }
 
@@ -106,7 +143,7 @@ func (p *pruner) oldRuns() string {
 
 // runs removes old runs and what hangs on them.
 func (p *pruner) runs(ctx context.Context, before int64) error {
-	err := p.rows(ctx, "sent", "id", `SELECT id FROM sent WHERE ended <> 0 AND ended < $1 AND state NOT IN ('sent', 'in doubt')`, before)
+	err := p.walk(ctx, "sent", `ended <> 0 AND ended < $1 AND state NOT IN ('sent', 'in doubt')`, before)
 	if err != nil {
 		return err
 	}

@@ -85,6 +85,7 @@ func (c *commit) step(i int, step *idbridge.Step, link *linkedRow, user *userRec
 		if other := c.yielder(step, user); other != nil {
 			changed = other
 			c.reopen(step.ID, other)
+			c.t.note(c.auditRow("user.yield", other, step.Why+": "+c.decisions[i].ID.ID))
 		}
 		before := changed.Profile
 		done := c.change(i, step, changed)

@@ -2,6 +2,7 @@ package authstore_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -282,8 +283,18 @@ func TestCommitYields(t *testing.T) {
 			t.Errorf("when the absent one comes back nobody sees that he lost values: %+v", back)
 		}
 		events := must(b.History(t.Context(), old, 0))(t)
-		if e := events[0]; e.What != "update" || e.Before == "" || e.After != "" || e.Run != b.lead.Run {
-			t.Errorf("his history begins with %+v", e)
+		lost := map[idbridge.Attribute]string{}
+		for _, e := range events {
+			if e.What == "update" && e.After == "" && e.Run == b.lead.Run {
+				lost[e.Attribute] = e.Before
+			}
+		}
+		if diff := cmp.Diff(map[idbridge.Attribute]string{"userName": "ann", "email": "ann@example.org"}, lost); diff != "" {
+			t.Errorf("his history does not say what he lost (-want +got):\n%s", diff)
+		}
+		rows := must(b.Audit(t.Context(), idbridge.AuditFilter{User: old}))(t)
+		if rows[0].Action != "user.yield" || rows[0].Target != "ann" || !strings.Contains(rows[0].Reason, "new") {
+			t.Errorf("the audit does not name the pair: %+v", rows[0])
 		}
 		if a := must(b.AccessByName(t.Context(), "ann"))(t); a.User != o.User || len(a.Grants) != 0 {
 			t.Errorf("access by name %+v", a)

@@ -20,7 +20,7 @@ func (w *work) merge() {
 		side := sides{a: a, rule: rule, store: usable(w.user.Profile[a]), dir: dir}
 		side.base, side.based = w.base[a]
 		side.base = usable(side.base)
-		if w.older && !w.d.Back {
+		if w.older && !w.d.Back && rule.Flow != Once {
 			w.d.Back = !w.p.Schema.Equal(a, side.base, dir)
 		}
 		switch {

@@ -5,14 +5,12 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/idbridge/idbridge"
-	"github.com/idbridge/idbridge/sync/plan"
 )
 
 // consent is what a person confirms before a held plan is applied.
@@ -52,7 +50,7 @@ func (w *world) approveCommand() *cobra.Command {
 // agrees tells whether a person confirmed what the plan takes.
 func (c *consent) agrees(p *idbridge.Plan) bool {
 	fits := func(said, is int) bool { return said == is || said < 0 && is == 0 }
-	return (c.yes || c.removals >= 0 || c.admins >= 0) && fits(c.removals, removalsOf(p)) && fits(c.admins, len(adminsOf(p)))
+	return (c.yes || c.removals >= 0 || c.admins >= 0) && fits(c.removals, p.Removals()) && fits(c.admins, len(p.AdminsHit()))
 }
 
 // ask lets a person at a terminal type the numbers.
@@ -75,11 +73,11 @@ func (w *world) ask(c *consent, p *idbridge.Plan) bool {
 		}
 		return n
 	}
-	admins := adminsOf(p)
+	admins := p.AdminsHit()
 	c.yes = true
-	c.removals = number("This removes people.", removalsOf(p))
+	c.removals = number("This removes people.", p.Removals())
 	c.admins = number("It hits the administrators "+strings.Join(admins, ", ")+".", len(admins))
-	if removalsOf(p)+len(admins) == 0 {
+	if p.Removals()+len(admins) == 0 {
 		fmt.Fprint(w.stdout, "Apply it? Type yes: ")
 		c.yes = lines.Scan() && strings.TrimSpace(lines.Text()) == "yes"
 	}
@@ -88,7 +86,7 @@ func (w *world) ask(c *consent, p *idbridge.Plan) bool {
 
 // needs is the error for a plan that was not confirmed.
 func needs(p *idbridge.Plan) error {
-	removals, admins := removalsOf(p), adminsOf(p)
+	removals, admins := p.Removals(), p.AdminsHit()
 	how := "--yes"
 	if removals > 0 {
 		how = fmt.Sprintf("--removals %d", removals)
@@ -100,24 +98,4 @@ func needs(p *idbridge.Plan) error {
 		Kind: idbridge.Invalid, Msg: fmt.Sprintf("plan %s was not confirmed: nothing done", short(p.Hash)),
 		Hint: fmt.Sprintf("idbridge approve %s %s", short(p.Hash), how),
 	}
-}
-
-// removalsOf returns how many people a plan takes access from, or purges.
-func removalsOf(p *idbridge.Plan) int {
-	for i := range p.Verdicts {
-		if p.Verdicts[i].Guard == plan.GuardRemovals {
-			return p.Verdicts[i].Count
-		}
-	}
-	return p.Counts.Suspended + p.Counts.Purged
-}
-
-// adminsOf names the administrators that a plan hits, sorted.
-func adminsOf(p *idbridge.Plan) []string {
-	var out []string
-	for i := range p.Verdicts {
-		out = append(out, p.Verdicts[i].Names...)
-	}
-	slices.Sort(out)
-	return slices.Compact(out)
 }

@@ -164,7 +164,7 @@ func (b *bridge) takeUp(command []string) {
 	b.t.Helper()
 	if len(command) > 1 && command[1] != "--once" {
 		code, out, errs := b.do(command...)
-		if code != 0 && code != int(exitPending) && !strings.Contains(errs, "already") && !strings.Contains(errs, "not found") {
+		if code != 0 && code != int(exitPending) && !strings.Contains(errs, "already") && !strings.Contains(errs, "no such user") {
 			b.t.Fatalf("%v after the crash: exit %d\n%s%s", command, code, out, errs)
 		}
 	}
@@ -173,12 +173,6 @@ func (b *bridge) takeUp(command []string) {
 			b.t.Fatalf("a run after the crash: exit %d\n%s%s", code, out, errs)
 		}
 	}
-}
-
-// report1 reads the one report of a command.
-func (b *bridge) report1(text string) shownReport {
-	b.t.Helper()
-	return b.report("[" + text + "]")
 }
 
 // child gives a command in a process of its own.

@@ -82,3 +82,9 @@ func (d *daemonProcess) stop() {
 		_ = d.cmd.Process.Kill()
 	}
 }
+
+// report1 reads the one report of a command.
+func (b *bridge) report1(text string) shownReport {
+	b.t.Helper()
+	return b.report("[" + text + "]")
+}

@@ -95,7 +95,7 @@ func (d decider) Undo(ctx context.Context, run idbridge.RunID, by string) (idbri
 func (h *house) api() (*httpapi.Server, error) {
 	c := h.cfg.API()
 	c.Store, c.Pusher, c.Runner, c.Version, c.Log = h.store, h.outbox, kicker{h}, version, h.log
-	c.Explainer, c.Planner, c.Doctor = h, decider{h}, h
+	c.Explainer, c.Planner, c.Doctor, c.Timetable = h, decider{h}, h, h.schedule
 	for i := range c.Directories {
 		r, err := h.room(c.Directories[i].Name)
 		if err != nil {

@@ -10,23 +10,6 @@ import (
 	"github.com/idbridge/idbridge/providers/ldapsim"
 )
 
-// behind puts a proxy that can be told to lie between bridge and slapd.
-func (b *bridge) behind() *ldapsim.Proxy {
-	b.t.Helper()
-	proxy, err := ldapsim.NewProxy(b.slapd.URL)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	b.t.Cleanup(func() {
-		if err := proxy.Close(); err != nil {
-			b.t.Error(err)
-		}
-	})
-	b.swap(b.slapd.TLSURL, proxy.URL())
-	b.swap("    base_dn:", "    insecure_cleartext_bind: true\n    base_dn:")
-	return proxy
-}
-
 // company starts slapd with n people, two of them administrators, and does the first run.
 func company(t *testing.T, url string, n int) *bridge {
 	t.Helper()
@@ -53,7 +36,7 @@ func (b *bridge) untouched(before map[string]string) {
 func TestF01EmptySuccess(t *testing.T) {
 	stores(t, func(t *testing.T, url string) {
 		b := company(t, url, 40)
-		proxy := b.behind()
+		proxy := b.through()
 		b.sync(0)
 		before, writes := b.digests(), b.writes()
 		empty := proxy.Fault(ldapsim.Fault{Op: ldapsim.OpSearch, Under: b.slapd.BaseDN, Do: ldapsim.Empty, Times: -1})
@@ -85,7 +68,7 @@ func TestF01EmptySuccess(t *testing.T) {
 func TestF02CutListing(t *testing.T) {
 	stores(t, func(t *testing.T, url string) {
 		b := company(t, url, 130)
-		proxy := b.behind()
+		proxy := b.through()
 		b.swap("    base_dn:", "    page_size: 10\n    base_dn:")
 		b.sync(0)
 		before := b.digests()
@@ -178,7 +161,7 @@ func TestF04VanishedPart(t *testing.T) {
 func TestF06AnswerLost(t *testing.T) {
 	stores(t, func(t *testing.T, url string) {
 		b := company(t, url, 20)
-		proxy := b.behind()
+		proxy := b.through()
 		b.sync(0)
 		b.must(0, "user", "set", "p006", "phone=+44 6")
 		writes := b.writes()
@@ -210,7 +193,7 @@ func TestF08EditBetween(t *testing.T) {
 					url = testserver.Postgres(t)
 				}
 				b := company(t, url, 20)
-				proxy := b.behind()
+				proxy := b.through()
 				b.sync(0)
 				ours := map[string]string{"title": "title=Lead", "telephoneNumber": "phone=+44 6"}[attribute]
 				b.must(0, "user", "set", "p006", ours)

@@ -67,7 +67,7 @@ func TestF24BrokenReload(t *testing.T) {
 func TestF07LateModify(t *testing.T) {
 	stores(t, func(t *testing.T, url string) {
 		b := company(t, url, 20)
-		proxy := b.behind()
+		proxy := b.through()
 		b.swap("    base_dn:", "    timeouts: {request: 1s}\n    base_dn:")
 		b.sync(0)
 		b.must(0, "user", "set", "p006", "phone=+44 6")
@@ -97,7 +97,7 @@ func TestF10StoppedLeader(t *testing.T) {
 	binary := builtBinary(t)
 	url := testserver.Postgres(t)
 	b := company(t, url, 20)
-	proxy := b.behind()
+	proxy := b.through()
 	b.sync(0)
 	b.modify(testserver.Change(personDN("p005"), "mail", "five@example.org"))
 	stall := proxy.Fault(ldapsim.Fault{Op: ldapsim.OpSearch, Filter: "inetOrgPerson", Do: ldapsim.Stall, N: 10})

@@ -163,7 +163,7 @@ func TestF23Trust(t *testing.T) {
 				b.swap(b.slapd.CAFile, other.CAFile)
 			},
 			"StartTLS stripped": func() {
-				proxy := b.behind()
+				proxy := b.through()
 				b.swap("insecure_cleartext_bind: true", "insecure_cleartext_bind: false")
 				b.swap("tls: {", "tls: {start_tls: true, ")
 				_ = proxy

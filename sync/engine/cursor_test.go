@@ -18,7 +18,7 @@ func TestI14CursorHonesty(t *testing.T) {
 	t.Run("runs that die", func(t *testing.T) { check(t, 1, existence) })
 	t.Run("an older copy of the store", func(t *testing.T) {
 		for seed := range uint64(60) {
-			olderCopy(t, rand.New(rand.NewPCG(seed, 14))) //nolint:gosec // what happens in a test
+			olderCopy(t, rand.New(rand.NewPCG(seed, 14)))
 		}
 	})
 }

@@ -43,6 +43,8 @@ type census struct {
 	inGroup map[string]int             // tick at which a membership last changed
 	removed map[idbridge.RunID]int     // suspensions and purges by run
 	free    map[idbridge.RunID]bool    // runs that a person approved
+	undone  map[idbridge.RunID]bool    // of those, the ones that take something back
+	taken   map[string]bool            // records of which something was taken back: their users may be called as before
 	began   int                        // tick at which the run began
 	shown   []string                   // by the last whole listing
 	broken  string
@@ -61,7 +63,8 @@ func existence(rt *rapid.T) {
 	p.Roles = []idbridge.RoleRule{{Role: "EDITOR", Directory: directoryName, Group: editors}}
 	m := &census{
 		world: newWorld(p), since: map[string]int{}, missing: map[string]int{}, owner: map[string]idbridge.UserID{},
-		inGroup: map[string]int{}, removed: map[idbridge.RunID]int{}, free: map[idbridge.RunID]bool{},
+		inGroup: map[string]int{}, removed: map[idbridge.RunID]int{}, free: map[idbridge.RunID]bool{}, undone: map[idbridge.RunID]bool{},
+		taken: map[string]bool{},
 	}
 	m.worker = worker{w: m.world, epoch: 1}
 	m.commits, m.listed, m.ended = m.watch, m.sawListing, m.sawEnd
@@ -87,6 +90,8 @@ func existence(rt *rapid.T) {
 		"fault":     m.fault,
 		"later":     func(rt *rapid.T) { m.later(rapid.IntRange(1, 15).Draw(rt, "minutes")) },
 		"approve":   m.approve,
+		"dry":       m.dry,
+		"undo":      m.undo,
 	})
 	m.quiesce(rt)
 }
@@ -292,6 +297,15 @@ func (m *census) approve(rt *rapid.T) {
 	if hash == "" {
 		rt.Skip("no plan waits")
 	}
+	m.carryOut(rt, hash)
+}
+
+func (m *census) carryOut(rt *rapid.T, hash string) {
+	for _, d := range m.plans[hash].decisions { // who approves what a dry run saw makes it count
+		if len(d.Steps) > 0 && d.Steps[0].Verb == idbridge.Miss {
+			m.missing[d.ID.ID] = max(1, m.missing[d.ID.ID])
+		}
+	}
 	m.worker.kill()
 	m.tick++
 	m.began, m.shown = m.tick, nil
@@ -301,6 +315,53 @@ func (m *census) approve(rt *rapid.T) {
 		return err
 	})
 	m.finish(rt)
+}
+
+// dry lets somebody look what a run would do: nothing but a plan comes of it.
+func (m *census) dry(rt *rapid.T) {
+	data := m.data()
+	saw := m.listed
+	m.listed = nil // what a dry run sees counts for nothing
+	m.whole(rt, engine.RunOptions{DryRun: true})
+	m.listed = saw
+	if got := m.data(); got != data {
+		rt.Fatalf("a dry run changed something\nbefore:\n%s\nafter:\n%s", data, got)
+	}
+}
+
+// undo lets somebody take back one of the last runs, at once or after a while.
+func (m *census) undo(rt *rapid.T) {
+	var runs []idbridge.RunID
+	for i := range m.endings {
+		// A membership that was taken back stays so until the group changes, which this test would call wrong.
+		if c := &m.endings[i].Counts; c.Pulls+c.Created+c.Suspended+c.Restored > 0 && c.Joined+c.Left == 0 && m.endings[i].Kind != idbridge.PlanRun {
+			runs = append(runs, m.endings[i].ID)
+		}
+	}
+	if len(runs) == 0 {
+		rt.Skip("nothing was done")
+	}
+	run, data := runs[len(runs)-1-rapid.IntRange(0, min(2, len(runs)-1)).Draw(rt, "run")], m.data()
+	m.worker.kill()
+	m.shown = nil
+	m.worker.begin(func(e *engine.Engine, t engine.Target) error {
+		_, err := e.Undo(context.Background(), t, run, "ann", m.epoch)
+		return err
+	})
+	m.finish(rt)
+	if m.data() != data {
+		rt.Fatal("planning an undo changed something")
+	}
+	for _, hash := range sortedKeys(m.plans) {
+		if p := m.plans[hash]; p.Undoes == run && p.State != idbridge.PlanApplied && p.State != idbridge.PlanDiscarded {
+			for _, d := range p.decisions {
+				m.taken[d.ID.ID] = true
+			}
+			m.undone[m.lastRun+1] = true
+			m.carryOut(rt, hash)
+			return
+		}
+	}
 }
 
 func (m *census) waiting() string {
@@ -339,6 +400,9 @@ func (m *census) sawEnd(run *idbridge.Run) {
 
 // watch looks at every decision that is committed.
 func (m *census) watch(lead idbridge.Lead, d *idbridge.Decision) {
+	if m.undone[lead.Run] {
+		return // by a person's word, and not by what a listing shows
+	}
 	for i := range d.Steps {
 		s := &d.Steps[i]
 		id := s.ID.ID
@@ -434,12 +498,15 @@ func (m *census) quiesce(rt *rapid.T) {
 	}
 }
 
+// outdone tells that somebody cannot have what he shows, because what was taken back gave it to another one again.
+func (m *census) outdone(id string) bool { return len(m.taken) > 0 && len(m.quarantine[id]) > 0 }
+
 // settled holds when it is quiet: everybody who is there has access and his roles, nobody else has.
 func (m *census) settled(rt *rapid.T) {
 	for _, id := range sortedKeys(m.entries) {
 		e, l := m.entries[id], m.links[id]
 		if l == nil {
-			if !m.tombstones[id] {
+			if !m.tombstones[id] && !m.outdone(id) {
 				rt.Fatalf("%s (%s) is there and has no user; %v", id, e.dn, m.quarantine[id])
 			}
 			continue
@@ -447,7 +514,7 @@ func (m *census) settled(rt *rapid.T) {
 		if l.State != idbridge.LinkActive {
 			rt.Fatalf("%s is there, his link is %s", id, l.State)
 		}
-		if got := m.users[l.User].UserName(); got != e.profile[idbridge.UserName].First() {
+		if got := m.users[l.User].UserName(); !m.taken[id] && !m.outdone(id) && got != e.profile[idbridge.UserName].First() {
 			rt.Fatalf("%s is called %s, his user %s", id, e.profile[idbridge.UserName].First(), got)
 		}
 		in := slices.Contains(m.dirGroups["g1"].members, id)

@@ -155,9 +155,13 @@ func (v *view) commit(lead idbridge.Lead, d *idbridge.Decision, released map[cla
 		for _, h := range o.Withheld {
 			delete(part.Base, h.Attribute)
 		}
+		part.Conflicts = slices.DeleteFunc(slices.Clone(d.Conflicts), func(c idbridge.Conflict) bool {
+			return c.ID == 0 && c.Winner == idbridge.DirectoryWinner &&
+				v.policy.Schema.Equal(c.Attribute, v.users[l.User].Profile[c.Attribute], c.Store)
+		})
 		d = &part
 	}
-	v.remember(l, d)
+	v.remember(l, d, len(o.Withheld) > 0)
 	if len(o.Withheld) > 0 {
 		l.Digest = idbridge.Digest{}
 	}
@@ -246,8 +250,8 @@ func (v *view) update(u *idbridge.User, after idbridge.Profile) {
 	u.Revision++
 }
 
-// remember writes what a decision says about the link.
-func (v *view) remember(l *idbridge.Link, d *idbridge.Decision) {
+// remember writes what a decision says about the link. waits tells that a value of it is withheld.
+func (v *view) remember(l *idbridge.Link, d *idbridge.Decision, waits bool) {
 	before := *l
 	l.Base = merged(l.Base, d.Base)
 	if d.Seen != (idbridge.Observation{}) {
@@ -264,7 +268,7 @@ func (v *view) remember(l *idbridge.Link, d *idbridge.Decision) {
 		}
 	}
 	if len(d.Base) > 0 || before.Digest != l.Digest || before.Locator != l.Locator || before.Sightings != l.Sightings ||
-		before.State != l.State || len(d.Conflicts) > 0 || len(d.Closed) > 0 || len(d.Steps) > 0 {
+		before.State != l.State || len(d.Conflicts) > 0 || len(d.Closed) > 0 || len(d.Steps) > 0 && !waits {
 		l.Version++
 	}
 }

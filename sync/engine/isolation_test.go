@@ -98,7 +98,7 @@ func attributesOf(directory string) []idbridge.Attribute {
 func newLandlord(t *testing.T, seed uint64) *landlord {
 	t.Helper()
 	l := &landlord{
-		t: t, chance: rand.New(rand.NewPCG(seed, 9)), now: time.Unix(1_700_000_000, 0).UTC(), //nolint:gosec // what happens in a test
+		t: t, chance: rand.New(rand.NewPCG(seed, 9)), now: time.Unix(1_700_000_000, 0).UTC(),
 		shelf: map[string]*shelf{},
 	}
 	schema := idbridge.CoreSchema()

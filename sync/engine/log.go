@@ -27,7 +27,7 @@ func (r *pass) logEffects(ctx context.Context, d *idbridge.Decision, user idbrid
 		if who == 0 && s.Group.ID == "" {
 			who = user
 		}
-		log.LogAttrs(ctx, LevelChange, string(s.Verb), r.about(s, who, d.Name)...)
+		log.LogAttrs(ctx, LevelChange, "change", r.about(s, who, d.Name)...)
 	}
 }
 
@@ -51,7 +51,7 @@ func (r *pass) logWrites(ctx context.Context, flights []flight) {
 
 func (r *pass) about(s *idbridge.Step, user idbridge.UserID, name string) []slog.Attr {
 	attrs := []slog.Attr{
-		slog.String("directory", r.name), slog.Int64("run", int64(r.row.ID)), slog.String("record", s.ID.ID),
+		slog.String("verb", string(s.Verb)), slog.String("directory", r.name), slog.Int64("run", int64(r.row.ID)), slog.String("record", s.ID.ID),
 		slog.Int64("user", int64(user)), slog.String("name", name),
 	}
 	if len(s.After) > 0 && s.Verb == idbridge.Update {

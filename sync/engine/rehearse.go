@@ -145,6 +145,11 @@ func without(schema idbridge.Schema, d *idbridge.Decision, taken []idbridge.With
 			}
 		}
 	}
+	out.Conflicts = slices.DeleteFunc(slices.Clone(d.Conflicts), func(c idbridge.Conflict) bool {
+		return c.ID == 0 && c.Winner == idbridge.DirectoryWinner && slices.ContainsFunc(taken, func(h idbridge.Withheld) bool {
+			return h.Attribute == c.Attribute && !slices.ContainsFunc(out.Steps, func(s idbridge.Step) bool { return len(s.After[c.Attribute]) > 0 })
+		})
+	})
 	out.Steps = slices.DeleteFunc(out.Steps, func(s idbridge.Step) bool {
 		return s.Verb == idbridge.Update && s.ID == d.ID && len(s.After) == 0
 	})

@@ -53,8 +53,6 @@ type plans interface {
 type runs interface {
 	// BeginRun inserts the row of a run. A slot that ran already gives Exists.
 	BeginRun(ctx context.Context, run idbridge.Run) (idbridge.RunID, error)
-	// Run reads the row of a run. Error: NotFound.
-	Run(ctx context.Context, id idbridge.RunID) (idbridge.Run, error)
 	// EndRun writes the row's end; with source it writes the directory's bookmark in the same transaction.
 	EndRun(ctx context.Context, lead idbridge.Lead, run idbridge.Run, source *idbridge.Source) error
 	// Outbox reads the users whose edits wait for the directory, oldest first.
@@ -67,6 +65,8 @@ type runs interface {
 
 // history keeps what runs changed, for as long as the config says, and what they complain about.
 type history interface {
+	// Run reads the row of a run. Error: NotFound.
+	Run(ctx context.Context, id idbridge.RunID) (idbridge.Run, error)
 	// Changes streams what a run changed, in the order in which it did.
 	Changes(ctx context.Context, run idbridge.RunID) iter.Seq2[idbridge.RunChange, error]
 	// Created streams the users that a run made and that are still there, by their links.

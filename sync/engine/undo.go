@@ -3,8 +3,6 @@ package engine
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 
 	"github.com/idbridge/idbridge"
 	"github.com/idbridge/idbridge/internal/failpoint"
@@ -175,9 +173,9 @@ func (r *pass) reverseChanged(ctx context.Context, did *past, approved *approval
 		if c.Group.ID != "" || approved != nil && approved.records[c.Link] == nil {
 			continue
 		}
-		list := append(open[c.Link], c)
+		open[c.Link] = append(open[c.Link], c)
+		list := open[c.Link]
 		if len(list) < did.pending[c.Link] {
-			open[c.Link] = list
 			continue
 		}
 		delete(open, c.Link)
@@ -200,17 +198,16 @@ func (r *pass) reverse(ctx context.Context, batch []reversal, approved *approval
 	if err != nil {
 		return err
 	}
-	now := r.e.now()
-	for i := range batch {
-		rec := records[batch[i].id]
-		d, left := plan.Reverse(r.p, batch[i].changes, subjects[i], rec, batch[i].made, now)
-		one := decided{Decision: d, present: rec != nil && d.Situation != idbridge.Purged} // who goes is counted there
+	list, refused := r.reverseEach(batch, subjects, records)
+	for _, i := range givingFirst(list) {
+		one := decided{Decision: list[i], present: records[batch[i].id] != nil && list[i].Situation != idbridge.Purged} // who goes is counted there
 		r.row.Counts.Seen += int(bit(one.present))
-		if approved == nil {
-			r.refused = append(r.refused, left...)
-		} else if failpoint.Mutant("undoblind") { // the mistake: the plan is carried out as it was made, whatever happened since
-			one.Decision.Steps = approved.records[batch[i].id].Steps
-		} else if r.cut(&one, approved.records[batch[i].id], &subjects[i], rec) {
+		switch {
+		case approved == nil:
+			r.refused = append(r.refused, refused[i]...)
+		case failpoint.Mutant("undoblind"): // the mistake: the plan is carried out as it was made, whatever happened since
+			one.Steps = approved.records[batch[i].id].Steps
+		case r.cut(&one, approved.records[batch[i].id], &subjects[i], records[batch[i].id]):
 			continue
 		}
 		if err := r.keep(&one); err != nil {
@@ -218,36 +215,6 @@ func (r *pass) reverse(ctx context.Context, batch []reversal, approved *approval
 		}
 	}
 	return nil
-}
-
-// present reads records by id, the store before the directory and once more with what is shown. One whose link moved in
-// between counts as not shown.
-func (r *pass) present(ctx context.Context, batch []reversal) ([]idbridge.Subject, map[idbridge.ExternalID]*idbridge.Record, error) {
-	ids := make([]idbridge.ExternalID, len(batch))
-	for i := range batch {
-		ids[i] = batch[i].id
-	}
-	l, err := r.lookUp(ctx, ids, nil)
-	if err != nil {
-		return nil, nil, err
-	}
-	known := make(map[idbridge.ExternalID]idbridge.Subject, len(ids))
-	records := make(map[idbridge.ExternalID]*idbridge.Record, len(ids))
-	for i := range l.batch {
-		known[l.batch[i].id], records[l.batch[i].id] = l.subjects[i], l.batch[i].observed.Record
-	}
-	for i := range l.absent {
-		known[l.absent[i].ID] = l.absent[i]
-	}
-	subjects := make([]idbridge.Subject, len(ids))
-	for i, id := range ids {
-		s, ok := known[id]
-		if !ok {
-			s = idbridge.Subject{ID: id} // it moves at this very moment: nothing of it is reversed
-		}
-		subjects[i] = s
-	}
-	return subjects, records, nil
 }
 
 // approval is what a person approved of an undo plan.
@@ -280,65 +247,4 @@ func (r *pass) reverseApproved(ctx context.Context, p *idbridge.Plan) error {
 		}
 	}
 	return r.reverseAll(ctx, did, &ok)
-}
-
-// reverseGroups decides the reverse of what a run did to the members of groups.
-func (r *pass) reverseGroups(ctx context.Context, did *past, approved *approval) error {
-	if len(did.groups) == 0 {
-		return nil
-	}
-	groups, err := r.e.Store.Groups(ctx, r.name)
-	if err != nil {
-		return fmt.Errorf("read the groups of %q: %w", r.name, err)
-	}
-	known := make(map[idbridge.ExternalID]idbridge.Group, len(groups))
-	for _, g := range groups {
-		known[g.ID] = g
-	}
-	for _, id := range sortedKeys(did.groups) {
-		g, ok := known[id]
-		if !ok {
-			g = idbridge.Group{ID: id, Name: id.ID}
-		}
-		members, err := r.e.Store.Members(ctx, id)
-		if err != nil {
-			return fmt.Errorf("read the members of %s: %w", id, err)
-		}
-		decisions, refused := plan.ReverseGroup(r.p, g, did.groups[id], members)
-		if approved == nil {
-			r.refused = append(r.refused, refused...)
-		} else {
-			decisions = r.cutMoves(&g, decisions, members, approved.groups[id])
-		}
-		for i := range decisions {
-			if err := r.keep(&decided{Decision: decisions[i]}); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// cutMoves leaves of a group's decisions the moves that were approved, and names the group when one is missing that is not
-// made already.
-func (r *pass) cutMoves(g *idbridge.Group, decisions []idbridge.Decision, members []string, approved map[move]bool) []idbridge.Decision {
-	left := maps.Clone(approved)
-	var out []idbridge.Decision
-	for _, d := range decisions {
-		d.Steps = slices.DeleteFunc(slices.Clone(d.Steps), func(s idbridge.Step) bool {
-			m := move{s.ID.ID, s.Verb}
-			delete(left, m)
-			return !approved[m]
-		})
-		if len(d.Steps) > 0 {
-			out = append(out, d)
-		}
-	}
-	for m := range left {
-		if slices.Contains(members, m.member) == (m.verb == idbridge.Leave) {
-			r.staleApproved(&idbridge.Decision{Name: g.Name}, false)
-			break
-		}
-	}
-	return out
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/idbridge/idbridge"
 	"github.com/idbridge/idbridge/sync/engine"
+	"github.com/idbridge/idbridge/sync/plan"
 )
 
 func (s *scene) undo(t *testing.T, run idbridge.RunID) engine.Report {
@@ -150,5 +151,46 @@ func TestUndoRefuses(t *testing.T) {
 	}
 	if _, err := s.engine.Undo(t.Context(), s.target, pruned.ID, "ann", s.epoch); idbridge.KindOf(err) != idbridge.NotFound {
 		t.Errorf("a run whose changes are not kept: %v", err)
+	}
+}
+
+// Two people swapped their addresses, and a third one took what became free: the reverse is one transaction, and needs no
+// second run.
+func TestUndoOfSwap(t *testing.T) {
+	s := newScene(4)
+	s.policy.Rules[idbridge.Email] = plan.Rule{Flow: plan.Both, OnConflict: plan.PreferDirectory}
+	mail := func(id, address string) { s.editDirectory(s.entries[id], idbridge.Email, idbridge.Values{address}) }
+	have := func(id string) string { return s.users[s.links[id].User].Profile[idbridge.Email].First() }
+	mail("r1", "one@example.org")
+	mail("r2", "two@example.org")
+	mail("r3", "three@example.org")
+	s.run(t)
+	mail("r1", "two@example.org")
+	mail("r2", "one@example.org")
+	mail("r3", "free@example.org")
+	mail("r4", "three@example.org")
+	run := s.run(t).Run
+	if run.Counts.Updated != 4 {
+		t.Fatalf("%+v", run.Counts)
+	}
+	rep := s.undo(t, run.ID)
+	if len(rep.Plan.Refused) != 0 || rep.Plan.Decisions != 4 || len(rep.Messages) != 0 {
+		t.Fatalf("refused %+v, %v", rep.Plan.Refused, rep.Messages)
+	}
+	if done := s.apply(t, rep.Plan.Hash); len(done.Stale) != 0 {
+		t.Errorf("stale: %v", done.Stale)
+	}
+	for id, want := range map[string]string{"r1": "one@example.org", "r2": "two@example.org", "r3": "three@example.org", "r4": ""} {
+		if have(id) != want || s.entries[id].profile[idbridge.Email].First() != want {
+			t.Errorf("%s: %q, %q, want %q", id, have(id), s.entries[id].profile[idbridge.Email], want)
+		}
+	}
+	// One of the two is refused: then the other one cannot have his address back either.
+	again := s.undo(t, s.endings[len(s.endings)-1].ID)
+	s.apply(t, again.Plan.Hash)
+	mail("r2", "elsewhere@example.org")
+	rep = s.undo(t, run.ID)
+	if have("r1") != "two@example.org" || len(rep.Plan.Refused) != 2 {
+		t.Errorf("refused %+v", rep.Plan.Refused)
 	}
 }

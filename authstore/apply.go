@@ -64,7 +64,7 @@ func (c *commit) apply(i int) error {
 		link.dirty = true
 	}
 	c.guard(i, d)
-	c.contend(d, user)
+	c.contend(i, d, user)
 	return nil
 }
 
@@ -297,8 +297,12 @@ func (c *commit) guard(i int, d *idbridge.Decision) {
 }
 
 // contend notes the decision's conflicts, opened and closed.
-func (c *commit) contend(d *idbridge.Decision, user *userRecord) {
+func (c *commit) contend(i int, d *idbridge.Decision, user *userRecord) {
 	for _, one := range d.Conflicts {
+		if user != nil && one.ID == 0 && one.Winner == idbridge.DirectoryWinner && len(c.out[i].Withheld) > 0 &&
+			c.s.schema.Equal(one.Attribute, user.Profile[one.Attribute], one.Store) {
+			continue // his value stays, since the other one is withheld: nothing is lost, and no run shall say so again
+		}
 		if one.Link == (idbridge.ExternalID{}) {
 			one.Link = d.ID
 		}

@@ -19,6 +19,13 @@ run-tests: # a make of its own, so that RACE is evaluated after the compiler was
 	$(GO) test -count=1 -timeout 30m ./sync/engine # 20,000 random lives, and every mutant must die
 	$(GO) test -count=1 -timeout 20m -tags failpoints -run 'Crash' ./cmd/idbridge ./authstore
 
+guarantees: deps ## list every numbered case of docs/guarantees.md and run it
+	@log=$$(mktemp) && trap 'rm -f "$$log"' EXIT; \
+	$(GO) test -count=1 -timeout 30m -tags failpoints -v -run '^Test([NRFI][0-9][0-9]|Guarantees)' ./... > "$$log" 2>&1; code=$$?; \
+	awk '/^--- (PASS|FAIL|SKIP): Test[NRFI][0-9][0-9]/ { sub(":", "", $$2); print substr($$3, 5, 3), tolower($$2), $$3, $$4 }' "$$log" | sort | \
+	  awk '{ printf "%-4s → %-5s %-34s %s\n", $$1, $$2, $$3, $$4; n[$$2]++ } END { print n["pass"] + 0, "pass,", n["fail"] + 0, "fail,", n["skip"] + 0, "skipped" }'; \
+	[ $$code -eq 0 ] || { grep -vE '^(=== |ok |--- PASS| +--- PASS|\?)' "$$log" | tail -n 200; exit $$code; }
+
 deps: ## install slapd, ldap-utils, PostgreSQL, a C compiler (root on Debian)
 	@scripts/test-deps
 
@@ -42,4 +49,4 @@ fuzz: ## every fuzz target for FUZZTIME
 	  for f in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]*' $$t/*_test.go | cut -c6-); do \
 	    echo "$$t $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$t || exit 1; done; done
 
-.PHONY: help build test run-tests deps fmt vet lint check bench fuzz
+.PHONY: help build test run-tests guarantees deps fmt vet lint check bench fuzz

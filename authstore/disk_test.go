@@ -17,8 +17,10 @@ import (
 
 const tinyDisk = "IDBRIDGE_TINY_DISK"
 
-// TestTinyDisk runs TestOnTinyDisk in a process with mounts of its own, so that nothing is left mounted however it ends.
-func TestTinyDisk(t *testing.T) {
+// TestF15FullDisk: a disk that fills up at any moment that writes leaves a clean error and an undamaged store, and the work
+// goes on once there is space. TestOnTinyDisk runs in a process with mounts of its own, so that nothing is left mounted
+// however it ends.
+func TestF15FullDisk(t *testing.T) {
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestOnTinyDisk$", "-test.v")
 	cmd.Env = append(os.Environ(), tinyDisk+"="+t.TempDir())
 	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
@@ -39,11 +41,11 @@ func TestTinyDisk(t *testing.T) {
 	}
 }
 
-// TestOnTinyDisk fills the disk of an open store at every moment that writes (F15).
+// TestOnTinyDisk fills the disk of an open store at every moment that writes.
 func TestOnTinyDisk(t *testing.T) {
 	dir := os.Getenv(tinyDisk)
 	if dir == "" {
-		t.Skip("runs inside TestTinyDisk")
+		t.Skip("runs inside TestF15FullDisk")
 	}
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=4m"); err != nil {
 		t.Fatalf("no mount: %v", err)

@@ -11,8 +11,8 @@ import (
 	"github.com/idbridge/idbridge/internal/testserver"
 )
 
-// TestN24Expression reads names that are computed of a real server's entries: an entry over which the expression fails is
-// unusable and known to be there, all others are right, and what the expression reads is still written.
+// TestN24Expression: an entry over which a mapping expression fails is set aside and known to be there, all others are right,
+// and what the expression reads is still written.
 func TestN24Expression(t *testing.T) {
 	srv := testserver.Slapd(t, testserver.SlapdOptions{
 		LDIF: people(t, 40, 1) + person("uid=anna", "anna", "givenName", "Anna", "mail", "b@x.org", "mail", "a@x.org") +

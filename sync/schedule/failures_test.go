@@ -45,9 +45,9 @@ func odds() []odd {
 	}
 }
 
-// TestN25 lives through a day in which every run goes wrong in one way: one run at a time, no slot twice, a hanging run is
-// cancelled and reported, the schedule slows down and lives, and health is red once three complete listings are due. Then
-// it is mended, and within the hour all is as before.
+// TestN25: whatever goes wrong with every run of a day (no result, a panic, a hang, an overlap), the schedule survives: one
+// run at a time, no slot twice, a hanging run is cancelled and reported so, and health is red once three complete listings
+// are due. Then it is mended, and within the hour all is as before.
 func TestN25(t *testing.T) {
 	for _, row := range odds() {
 		t.Run(row.name, func(t *testing.T) {
@@ -110,8 +110,8 @@ func (w *world) onceEach(t *testing.T) {
 	}
 }
 
-// TestN25TwoDaemons shares a store between two schedules for a day, with runs that overlap: one run at a time, no slot
-// twice, none left out.
+// TestN25TwoDaemons: two daemons that share a store for a day do one run at a time, no scheduled time twice, and leave none
+// out.
 func TestN25TwoDaemons(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := open(t, "2027-06-01T09:59:00Z", corp(t, "*/20 * * * *", "", "UTC"))
@@ -179,8 +179,8 @@ func TestF23Bind(t *testing.T) {
 	})
 }
 
-// TestF17 moves the clock in every way within a day: each slot at most once, and the nightly one exactly once, also when
-// it was slept through or jumped over.
+// TestF17: when the clock is set, summer time begins or ends, or the machine sleeps, each scheduled time runs at most once,
+// and the nightly one exactly once, also when it was slept through or jumped over.
 func TestF17(t *testing.T) {
 	for _, row := range []struct {
 		name, start string
@@ -255,7 +255,7 @@ func TestInterval(t *testing.T) {
 	}
 }
 
-// TestF18Cron names what the parser under us panics on or accepts by mistake.
+// TestF18Cron: a schedule that can never come, or cannot be read, is refused with its reason and never panics.
 func TestF18Cron(t *testing.T) {
 	for _, text := range []string{"TZ=UTC", "CRON_TZ=", "0 0 31 2 *", strings.Repeat("0,", 5120) + "0 * * * *", "*/61 * * * *", "@every -1s"} {
 		if _, err := schedule.Parse(text, nil); idbridge.KindOf(err) != idbridge.Invalid || len(err.Error()) > 300 {

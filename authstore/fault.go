@@ -94,6 +94,8 @@ func postgresFault(e *pq.Error, err error) error {
 		set(idbridge.Unavailable, "the store did not answer in time", "look for a long transaction in pg_stat_activity")
 	case "40001", "40P01", "23505":
 		set(idbridge.Conflicting, "changed by somebody else at the same time", "try again")
+	case "54000":
+		set(idbridge.Invalid, "a value is too long for the database", "shorten it: logins, e-mails and ids have room for about 2,000 characters")
 	default:
 		if class := e.Code.Class(); class == "08" || class == "57" || class == "53" {
 			set(idbridge.Unavailable, "the store cannot answer now", "look into the log of the PostgreSQL server")
@@ -119,6 +121,8 @@ func sqliteFault(code int, err error) error {
 		out.Msg, out.Hint = "the store's file is damaged or not a database", "restore it from a backup, or name another file"
 	case sqliteConstraint:
 		out.Kind, out.Msg, out.Hint = idbridge.Conflicting, "changed by somebody else at the same time", "try again"
+	case sqliteTooBig:
+		out.Kind, out.Msg, out.Hint = idbridge.Invalid, "a value is too long for the database", "shorten it"
 	default:
 		out.Kind = idbridge.Internal
 	}

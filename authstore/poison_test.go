@@ -131,6 +131,21 @@ func TestBigValuesAreNoPoison(t *testing.T) {
 	})
 }
 
+func TestTooLongForTheDatabaseIsInvalid(t *testing.T) {
+	each(t, func(t *testing.T, b *bed) {
+		id := b.create("ann")[0]
+		_, err := b.EditUser(t.Context(), idbridge.UserEdit{User: id, Set: profile("email", poison())})
+		if !incompressibleFails(b) {
+			must(0, err)(t)
+			return
+		}
+		wantKind(t, err, idbridge.Invalid)
+		if got := b.subject("id-ann", nil).User.Profile["email"].First(); got != "ann@example.org" {
+			t.Errorf("e-mail %q", got)
+		}
+	})
+}
+
 // poison is an e-mail that neither database keeps: PostgreSQL for its length, SQLite for a trigger.
 func poison() string { return incompressible(9000) + "@example.org" }
 

@@ -221,8 +221,8 @@ func (l *listing) pages(ctx context.Context, what string, r request, each func(*
 		if err != nil {
 			return err
 		}
-		if end.references > 0 {
-			l.refer(end.references)
+		if n := l.s.server.elsewhere(r.base, end.references); n > 0 {
+			l.refer(n)
 		}
 		l.proof.Pages++
 		if paused != nil {

@@ -22,7 +22,7 @@ type result struct {
 	matched  string // matchedDN
 	controls []ldap.Control
 
-	references int // continuation references that came before it
+	references []string // URIs of the continuation references that came before it, one of each
 }
 
 // readResult decodes a whole SearchResultDone with its controls.

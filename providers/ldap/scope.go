@@ -80,7 +80,7 @@ func (s *Session) anywhere(ctx context.Context, id idbridge.ExternalID) (*plain,
 			return nil, &idbridge.Error{Kind: idbridge.Internal, Msg: "several entries of the directory have one id"}
 		case len(found) == 1:
 			return &found[0], nil
-		case end.references > 0 && i == 0:
+		case i == 0 && s.server.elsewhere(base, end.references) > 0:
 			return nil, &idbridge.Error{Kind: idbridge.Incomplete, Msg: "a part of the directory is on another server, which was not asked"}
 		}
 	}

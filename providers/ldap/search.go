@@ -78,6 +78,7 @@ func (c *conn) entries(ctx context.Context, r request, each func(*entry) error) 
 	defer s.abandon()
 	var e entry
 	var end result
+	var references []string
 	for done := false; !done; {
 		batch, err := s.next(ctx)
 		if err != nil {
@@ -94,10 +95,11 @@ func (c *conn) entries(ctx context.Context, r request, each func(*entry) error) 
 				}
 				return each(&e)
 			case tag == tagReference:
-				end.references++
+				if len(references) < maxReferences {
+					references = append(references, strings.Clone(firstText(msg, from, to)))
+				}
 			case tag == tagDone:
 				done = true
-				references := end.references
 				end, err = readResult([]byte(msg))
 				end.references = references
 			}
@@ -113,6 +115,19 @@ func (c *conn) entries(ctx context.Context, r request, each func(*entry) error) 
 		s.recycle(batch)
 	}
 	return end, nil
+}
+
+// maxReferences is how many are kept of one search; how many there are does not matter.
+const maxReferences = 100
+
+// firstText returns the first octet string of s[i:end], "" for none: of a reference the first URI, and all its URIs lead
+// to the same.
+func firstText(s string, i, end int) string {
+	tag, from, to, ok := element(s, i, end)
+	if !ok || tag != tagOctets {
+		return ""
+	}
+	return s[from:to]
 }
 
 // small makes a search with few answers and returns them.

@@ -3,6 +3,7 @@ package ldap
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -70,6 +71,27 @@ func (d *Directory) probe(ctx context.Context, c *conn) (*server, error) {
 	}
 	s.identity = strings.TrimSpace(fmt.Sprintf("%s %s %s", s.vendor, d.end.addr, baseID))
 	return s, nil
+}
+
+// elsewhere counts the references of a search below base that lead to a part of it which this server does not show.
+// Active Directory answers every search from the top of a domain with references to its own partitions for configuration,
+// schema and DNS: they are naming contexts of this very server, hold no people, and are no part of the domain.
+func (s *server) elsewhere(base string, references []string) int {
+	home, n := canonicalDN(base), 0
+	for _, uri := range references {
+		u, err := url.Parse(uri)
+		if err != nil {
+			n++
+			continue
+		}
+		dn := canonicalDN(strings.TrimPrefix(u.Path, "/"))
+		own := dn != "" && dn != home && below(dn, home) &&
+			slices.ContainsFunc(s.contexts, func(c string) bool { return canonicalDN(c) == dn })
+		if !own {
+			n++
+		}
+	}
+	return n
 }
 
 const openLDAP = "OpenLDAP"

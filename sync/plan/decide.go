@@ -334,6 +334,9 @@ func (w *work) hold(why string) { w.shelve(idbridge.HeldBack, why) }
 
 func (w *work) shelve(as idbridge.Situation, why string) {
 	w.d.Situation = as
+	if w.s.Link == nil && w.o.Record != nil && w.o.Record.Locator != "" {
+		why = w.o.Record.Locator + ": " + why // nothing else tells people who it is
+	}
 	w.d.Unusable = why
 	rows := append([]idbridge.Withheld{{Why: why}}, w.d.Withheld...)
 	w.d.Listed = listed(w.s.Listed, rows)

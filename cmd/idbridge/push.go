@@ -13,6 +13,7 @@ const (
 	pushPoll  = 2 * time.Second // an edit that another process made is found that soon
 	pushBatch = 500
 	pushPause = 30 * time.Second // after a push that failed: the directory is down, the outbox keeps
+	bindPause = 20 * time.Minute // after a refused sign-in: directories lock an account after a few wrong passwords
 )
 
 // pusher brings edits made in the store to the directories, without waiting for a schedule.
@@ -65,11 +66,15 @@ func (p *pusher) serve(ctx context.Context) error {
 		h := p.house.Load()
 		for i := range h.rooms {
 			r := &h.rooms[i]
-			if ctx.Err() != nil || time.Now().Before(retry[r.name]) {
+			if ctx.Err() != nil || time.Now().Before(retry[r.name]) || h.resting(r.name) {
 				continue
 			}
 			if err := h.push(ctx, r); err != nil && ctx.Err() == nil {
-				retry[r.name] = time.Now().Add(pushPause)
+				pause := pushPause
+				if idbridge.KindOf(err) == idbridge.Unauthentic {
+					pause = bindPause
+				}
+				retry[r.name] = time.Now().Add(pause)
 				h.log.Warn("edits wait: the directory did not take them", "directory", r.name, "error", err.Error(), "hint", idbridge.HintOf(err))
 			}
 		}
@@ -84,6 +89,15 @@ func (p *pusher) serve(ctx context.Context) error {
 		case <-tick.C:
 		}
 	}
+}
+
+// resting tells whether the schedule leaves a directory alone for now, since it refused us or fails again and again.
+func (h *house) resting(directory string) bool {
+	if h.schedule == nil {
+		return false
+	}
+	slowed, ok := h.schedule.Slowed(directory)
+	return ok && h.now().Before(slowed.Next)
 }
 
 // push pushes what waits for one directory. With nothing waiting it costs one look into the outbox.

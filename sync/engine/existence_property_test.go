@@ -301,9 +301,10 @@ func (m *census) approve(rt *rapid.T) {
 }
 
 func (m *census) carryOut(rt *rapid.T, hash string) {
-	for _, d := range m.plans[hash].decisions { // who approves what a dry run saw makes it count
-		if len(d.Steps) > 0 && d.Steps[0].Verb == idbridge.Miss {
-			m.missing[d.ID.ID] = max(1, m.missing[d.ID.ID])
+	p := m.plans[hash]
+	for _, d := range p.decisions { // what a dry run saw counts once somebody approves it
+		if d.Proof != nil && len(d.Steps) > 0 && m.kinds[p.Run] == idbridge.PlanRun {
+			m.missing[d.ID.ID]++
 		}
 	}
 	m.worker.kill()

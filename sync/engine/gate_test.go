@@ -49,6 +49,7 @@ func TestGate(t *testing.T) {
 		{"cursorfirst", []string{existence}},
 		{"lateguard", []string{existence}},
 		{"groupempty", []string{existence}},
+		{"groupkept", []string{existence}},
 		{"nover+", []string{sqlite}}, // the store's own preconditions
 		{"settlever+", []string{sqlite}},
 	}

@@ -286,3 +286,35 @@ func TestI09Isolation(t *testing.T) {
 		t.Errorf("too little happened: %v", written)
 	}
 }
+
+// R12: a thousand runs leave as many rows of config and state as one; only runs and the memory of what was done grow.
+func TestThousandRuns(t *testing.T) {
+	l := newLandlord(t, 1)
+	for range 40 {
+		l.edit()
+	}
+	l.run("corp")
+	l.run("corp")
+	digests := func() string {
+		out, err := l.Digests(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, table := range []string{"runs", "lease", "source", "counter", "revision"} { // one row each, but for runs
+			delete(out, table)
+		}
+		return fmt.Sprint(out)
+	}
+	for range 3 { // until absences are counted and settled
+		l.now = l.now.Add(time.Hour)
+		l.run("corp")
+	}
+	before := digests()
+	for range 1000 {
+		l.now = l.now.Add(time.Minute)
+		l.run("corp")
+	}
+	if after := digests(); after != before {
+		t.Errorf("rows changed:\n%s\n%s", before, after)
+	}
+}

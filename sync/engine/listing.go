@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/idbridge/idbridge"
+	"github.com/idbridge/idbridge/internal/failpoint"
 	"github.com/idbridge/idbridge/sync/plan"
 )
 
@@ -276,10 +277,42 @@ func (r *pass) decideGroup(ctx context.Context, o *observer, seen *idbridge.Memb
 			return fmt.Errorf("read the members of %s: %w", g.ID, err)
 		}
 	}
-	for _, d := range plan.DecideGroup(r.p, g, seen, old, g.Digest, digest) {
+	kept := keepUnseen(o, seen, old)
+	if kept {
+		digest = idbridge.Digest{} // who is kept is asked about in every run
+	}
+	decisions := plan.DecideGroup(r.p, g, seen, old, g.Digest, digest)
+	if kept && known && g.Digest.IsZero() && g.Name == seen.Name && !slices.ContainsFunc(decisions, moves) {
+		return nil
+	}
+	for _, d := range decisions {
 		if err := r.keep(&decided{Decision: d}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+// keepUnseen lets people stay in a group whom this listing did not show, as long as the group names somebody who cannot
+// be resolved: an entry that was moved or renamed is still in the list, under a name that leads nowhere. Their absence
+// is not proved, and what it would take from them goes with their access. It tells whether it kept anybody.
+func keepUnseen(o *observer, seen *idbridge.Members, old []string) bool {
+	if seen.Unresolved == 0 {
+		return false
+	}
+	named := make(map[string]bool, len(seen.Members))
+	for _, m := range seen.Members {
+		named[m.ID] = true
+	}
+	kept := false
+	for _, id := range old {
+		if e := o.index.find(id); e != nil && e.absent() && !named[id] {
+			seen.Members = append(seen.Members, idbridge.ExternalID{Directory: seen.Group.Directory, ID: id})
+			kept = true
+		}
+	}
+	return kept
+}
+
+// moves tells whether a group's decision moves anybody.
+func moves(d idbridge.Decision) bool { return len(d.Steps) > 0 }

@@ -228,6 +228,7 @@ func appendMembers(b []byte, c *idbridge.Members, digest idbridge.Digest) []byte
 	w.raw(digest[:])
 	w.byte(bit(c.Whole.OK))
 	w.text(c.Whole.Reason)
+	w.int(int64(c.Unresolved))
 	w.length(len(c.Members) + 1)
 	for _, m := range c.Members {
 		w.id(m)
@@ -241,6 +242,7 @@ func readMembers(r *reader) (c idbridge.Members, digest idbridge.Digest, err err
 	c.Name = r.text()
 	digest = r.digest()
 	c.Whole = idbridge.Support{OK: r.byte() == 1, Reason: r.text()}
+	c.Unresolved = int(r.int())
 	c.Members = list(r, (*reader).id)
 	return c, digest, r.end()
 }

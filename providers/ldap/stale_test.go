@@ -11,7 +11,7 @@ import (
 )
 
 // TestR08ForgottenConnection: a firewall that silently forgets an idle connection fails no run: each call notices it by its
-// limit and is made once more on a new connection, and a write is made once. (ForgeRock KB a68718621)
+// limit and is made once more on a new connection, and a write is made once (ForgeRock KB a68718621).
 func TestR08ForgottenConnection(t *testing.T) {
 	srv := testserver.Slapd(t, testserver.SlapdOptions{LDIF: people(t, 30, 1) + person("uid=anna", "anna", "displayName", "Anna")})
 	hole := testserver.NewBlackHole(t, strings.TrimPrefix(srv.URL, "ldap://"))

@@ -75,7 +75,13 @@ func (s *Store) KeyAccess(ctx context.Context, id idbridge.KeyID) (idbridge.Key,
 	k, epoch, found := s.cache.keys.get(id)
 	if !found || !trusted {
 		var err error
-		if k, err = readKey(ctx, s.read, id); err != nil {
+		if s.postgres { // what answers now may be an older copy, in which a revoked key is good
+			err = s.feed.poll(ctx, s)
+		}
+		if err == nil {
+			k, err = readKey(ctx, s.read, id)
+		}
+		if err != nil {
 			return idbridge.Key{}, idbridge.Access{}, fault("read key", err)
 		}
 		if !found {

@@ -85,7 +85,13 @@ func TestPromotedStandbyThatLacksCommits(t *testing.T) {
 				}
 			}
 			hole.Point(standby.Addr())
-			waitFor(t, func() bool { r, err := b.Restored(ctx); return err == nil && !r.Since.IsZero() })
+			waitFor(t, func() bool {
+				if k, _, err := b.KeyAccess(ctx, "revokedk"); err == nil && k.State(b.clock.now()) == idbridge.KeyActive {
+					t.Fatalf("the key that was revoked is alive: %+v, %+v", k, must(b.Restored(ctx))(t))
+				}
+				r, err := b.Restored(ctx)
+				return err == nil && !r.Since.IsZero()
+			})
 			if r := must(b.Restored(ctx))(t); r.Lost < 1 || r.Lost > 10 || !strings.Contains(r.Why, "commits are gone") {
 				t.Errorf("%+v", r)
 			}

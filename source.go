@@ -55,7 +55,7 @@ type Population struct {
 // are asked for one by one: Store.Created has the users that a run made.
 type RunChange struct {
 	ID     int64      `json:"id"`
-	Run    RunID      `json:"run"`
+	Run    RunID      `json:"run"` // 0: an edit by a person, for his history
 	Link   ExternalID `json:"link"`
 	User   UserID     `json:"user,omitempty"`
 	Side   Side       `json:"side"`

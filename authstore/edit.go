@@ -96,7 +96,29 @@ func (t *tx) edit(ctx context.Context, u *idbridge.User, set idbridge.Profile, b
 	if err := t.forgive(ctx, u.ID, changed); err != nil {
 		return err
 	}
+	if err := t.keepEdit(ctx, u.ID, before, u.Profile, changed, by); err != nil {
+		return err
+	}
 	return t.sendOutward(ctx, u, changed, by)
+}
+
+// keepEdit keeps what a person changed beside what runs change, under no run.
+func (t *tx) keepEdit(ctx context.Context, id idbridge.UserID, before, after idbridge.Profile, changed []idbridge.Attribute, by string) error {
+	step := idbridge.Step{
+		Side: idbridge.StoreSide, Verb: idbridge.Update, Author: by, Before: make(idbridge.Profile, len(changed)),
+		After: make(idbridge.Profile, len(changed)),
+	}
+	for _, a := range changed {
+		step.Before[a], step.After[a] = before[a], after[a]
+	}
+	number, err := t.next(ctx, "change", 1)
+	if err != nil {
+		return err
+	}
+	w := newWriter(t, idbridge.Lead{})
+	w.change(0, &step, id, "", "")
+	w.changes.rows[0] = number
+	return t.flush(ctx, w.changes)
 }
 
 // sendOutward zeroes the digests of the user's links and queues the edit for each directory that may receive it.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/idbridge/idbridge"
 )
@@ -14,8 +15,12 @@ import (
 // happening is an event with what orders those of one moment.
 type happening struct {
 	idbridge.Event
-	seq int64
+	seq  int64
+	edit bool // by a person, with its values
 }
+
+// editAction is the audit's word for an edit by a person.
+const editAction = "user.edit"
 
 // History returns what happened to a user, newest first: his creation, what runs changed attribute by attribute, what people
 // did, and conflicts. At most limit events (0: a page). A user who was deleted keeps his history. Error: NotFound when
@@ -42,6 +47,15 @@ func (s *Store) History(ctx context.Context, user idbridge.UserID, limit int) ([
 	if err != nil {
 		return nil, err
 	}
+	edits := map[time.Time]bool{}
+	for i := range all {
+		if all[i].edit {
+			edits[all[i].At] = true
+		}
+	}
+	all = slices.DeleteFunc(all, func(one happening) bool { // the audit has the same edit without its values
+		return one.What == editAction && !one.edit && edits[one.At]
+	})
 	slices.SortStableFunc(all, func(x, y happening) int { return cmp.Or(y.At.Compare(x.At), cmp.Compare(y.seq, x.seq)) })
 	out := make([]idbridge.Event, 0, min(limit, len(all)))
 	for i := range all[:cap(out)] {
@@ -65,7 +79,7 @@ func (s *Store) auditEvents(ctx context.Context, q queryer, user idbridge.UserID
 		if a.Result != "ok" && a.Result != "" {
 			one.What += " " + a.Result
 		}
-		if a.Action != "user.edit" || a.Reason == "" {
+		if a.Action != editAction || a.Reason == "" {
 			out = append(out, one)
 			continue
 		}
@@ -81,7 +95,7 @@ func (s *Store) auditEvents(ctx context.Context, q queryer, user idbridge.UserID
 // changesOfUser selects as the partial index run_change_user does.
 const changesOfUser = ` WHERE user_id = $1 AND verb IN ('update', 'link') ORDER BY id DESC LIMIT $2`
 
-// changeEvents are the attributes that runs changed. Access and roles that come and go are in the audit.
+// changeEvents are the attributes that runs and people changed. Access and roles that come and go are in the audit.
 func (s *Store) changeEvents(ctx context.Context, q queryer, user idbridge.UserID, limit int) ([]happening, error) {
 	list, err := readChanges(ctx, q, changesOfUser, int64(user), limit)
 	if err != nil {
@@ -93,6 +107,9 @@ func (s *Store) changeEvents(ctx context.Context, q queryer, user idbridge.UserI
 		one := happening{seq: c.ID, Event: idbridge.Event{
 			At: c.At, Actor: c.Link.Directory, What: string(c.Verb), Run: c.Run, Why: c.Why,
 		}}
+		if one.edit = c.Run == 0; one.edit {
+			one.Actor, one.What = c.Author, editAction
+		}
 		if c.Side == idbridge.DirectorySide {
 			one.What = "push"
 			one.Why = strings.TrimSuffix("to "+c.Link.Directory+", "+c.Why, ", ")

@@ -2,11 +2,13 @@ package authstore_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/idbridge/idbridge"
+	"github.com/idbridge/idbridge/authstore"
 )
 
 func TestHistory(t *testing.T) {
@@ -29,8 +31,8 @@ func TestHistory(t *testing.T) {
 			{Actor: "corp", What: "update", Attribute: "title", Before: "Dev", After: "Lead", Run: run, Why: "directory changed"},
 			{Actor: "corp", What: "conflict", Attribute: "phone", Before: "1", After: "2", Why: "conflict 1: store and directory both changed it, directory won, by policy"},
 			{Actor: "ann", What: "push", Attribute: "email", After: "a@example.org", Run: run, Why: "to corp"},
-			{Actor: "mia", What: "user.edit", Attribute: "email"},
-			{Actor: "mia", What: "user.edit", Attribute: "displayName"},
+			{Actor: "mia", What: "user.edit", Attribute: "email", Before: "ann@example.org", After: "a@example.org"},
+			{Actor: "mia", What: "user.edit", Attribute: "displayName", Before: "ann", After: "A"},
 			{Actor: "corp", What: "create", Run: made, Why: "for record id-ann"},
 		}
 		got := must(b.History(t.Context(), id, 0))(t)
@@ -70,5 +72,25 @@ func TestHistoryOfALocalUser(t *testing.T) {
 		if len(got) != 1 || got[0].What != "user.create" || got[0].Actor != "boss" || got[0].Run != 0 {
 			t.Errorf("history %+v", got)
 		}
+	})
+}
+
+func TestEditsArePruned(t *testing.T) {
+	each(t, func(t *testing.T, b *bed) {
+		id := b.create("ann")[0]
+		must(b.EditUser(t.Context(), idbridge.UserEdit{User: id, Set: profile("title", "Lead"), By: "mia"}))(t)
+		edit := func(before, after string) {
+			t.Helper()
+			got := must(b.History(t.Context(), id, 0))(t)
+			if len(got) != 2 || got[0].What != "user.edit" || got[0].Attribute != "title" || got[0].Before != before || got[0].After != after {
+				t.Errorf("history %+v", got)
+			}
+		}
+		edit("", "Lead")
+		must(b.Prune(t.Context(), authstore.Retention{Runs: time.Hour}, false))(t)
+		edit("", "Lead")
+		b.clock.advance(2 * time.Hour)
+		must(b.Prune(t.Context(), authstore.Retention{Runs: time.Hour}, false))(t)
+		edit("", "") // the audit has it still
 	})
 }

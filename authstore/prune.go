@@ -147,6 +147,9 @@ func (p *pruner) runs(ctx context.Context, before int64) error {
 	if err != nil {
 		return err
 	}
+	if err := p.walk(ctx, "run_change", `run = 0 AND at < $1`, before); err != nil { // edits by people
+		return err
+	}
 	waiting, err := readPlans(ctx, p.s.read, ` WHERE state NOT IN ('applied', 'discarded')`)
 	if err != nil {
 		return fmt.Errorf("read plans: %w", err)

@@ -78,11 +78,11 @@ func TestHistoryOfALocalUser(t *testing.T) {
 func TestEditsArePruned(t *testing.T) {
 	each(t, func(t *testing.T, b *bed) {
 		id := b.create("ann")[0]
-		must(b.EditUser(t.Context(), idbridge.UserEdit{User: id, Set: profile("title", "Lead"), By: "mia"}))(t)
+		must(b.EditUser(t.Context(), idbridge.UserEdit{User: id, Set: profile("givenName", "Lead"), By: "mia"}))(t)
 		edit := func(before, after string) {
 			t.Helper()
 			got := must(b.History(t.Context(), id, 0))(t)
-			if len(got) != 2 || got[0].What != "user.edit" || got[0].Attribute != "title" || got[0].Before != before || got[0].After != after {
+			if len(got) != 2 || got[0].What != "user.edit" || got[0].Attribute != "givenName" || got[0].Before != before || got[0].After != after {
 				t.Errorf("history %+v", got)
 			}
 		}

@@ -39,6 +39,9 @@ type Members struct {
 	Name    string // the group's DN, as role rules name it
 	Members []ExternalID
 	Whole   Support
+	// Unresolved is how many names in the list lead to nobody in scope: people of elsewhere, or people in scope until they
+	// were moved or renamed.
+	Unresolved int
 }
 
 // Checkpoint ends a listing. A Scan that ends without one did not end.

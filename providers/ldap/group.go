@@ -126,6 +126,8 @@ func (m *memberReader) byLogin(w *waitingGroup, logins []string) {
 	for _, login := range logins {
 		if id, ok := m.l.index.idOfLogin(login); ok {
 			w.add(m.l.s.d.cfg.Name, id)
+		} else {
+			w.change.Unresolved++
 		}
 	}
 }
@@ -203,6 +205,8 @@ func (m *memberReader) settle(ctx context.Context) error {
 			switch {
 			case known && id != "":
 				w.add(m.l.s.d.cfg.Name, id)
+			case known:
+				w.change.Unresolved++
 			case !known && err != nil:
 				w.change.Whole = idbridge.Support{Reason: "a member could not be looked up: " + err.Error()}
 			case !known:

@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/idbridge/idbridge"
-	"github.com/idbridge/idbridge/internal/failpoint"
 	"github.com/idbridge/idbridge/sync/plan"
 )
 

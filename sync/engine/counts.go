@@ -83,6 +83,12 @@ func (r *pass) situation(d *decided) {
 			c.Suspended++
 		}
 		return
+	case idbridge.Restored:
+		if !d.present { // only by an undo: his access returns while the directory still hides him
+			c.Seen++
+			c.Restored++
+			return
+		}
 	}
 	if !d.present {
 		return // absent, and nothing new about it

@@ -133,6 +133,9 @@ func (s *Store) EndRun(ctx context.Context, lead idbridge.Lead, run idbridge.Run
 // worthAudit tells whether a run changed anything or ended badly. One that found nothing to do leaves its row in runs and
 // nothing else.
 func worthAudit(run *idbridge.Run) bool {
+	if run.Kind == idbridge.PlanRun || run.Kind == idbridge.UndoRun {
+		return false // dry: its plan and its row say it all
+	}
 	c := run.Counts
 	effects := c.Created + c.Linked + c.Updated + c.Restored + c.Suspended + c.Purged + c.Conflicts + c.Joined + c.Left + c.Granted +
 		c.Revoked + c.Pulls + c.Sent

@@ -33,7 +33,7 @@ func newScene(people int) *scene {
 	}
 	v := &view{world: w, worker: &worker{w: w}, pause: func() {}}
 	return &scene{
-		world: w, view: v, engine: &engine.Engine{Store: v, Now: func() time.Time { return w.now }},
+		world: w, view: v, engine: &engine.Engine{Store: v, Writers: 1, Now: func() time.Time { return w.now }},
 		target: engine.Target{Directory: v, Policy: w.policy},
 	}
 }
@@ -143,7 +143,7 @@ func TestStopsWriting(t *testing.T) {
 	}
 	s.editDirectory(s.entries["r40"], title, idbridge.Values{"from outside"})
 	s.deaf = listing{refuse: true}
-	s.target.MaxFailedWrites = 5
+	s.target.MaxFailedWrites, s.engine.Writers = 5, 8
 	s.target.Directory = &careful{view: s.view}
 	rep, err := s.engine.Run(t.Context(), s.target, engine.RunOptions{Epoch: s.epoch})
 	if err == nil || rep.Run.State != idbridge.RunFailed || !rep.Run.Counts.AddUp() {

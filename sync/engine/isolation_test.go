@@ -127,7 +127,7 @@ func newLandlord(t *testing.T, seed uint64) *landlord {
 	if l.epoch, err = l.Lead(t.Context(), time.Hour); err != nil {
 		t.Fatal(err)
 	}
-	l.engine = &engine.Engine{Store: l.Store, Now: func() time.Time { return l.now }, Log: quiet}
+	l.engine = &engine.Engine{Store: l.Store, Writers: 1, Now: func() time.Time { return l.now }, Log: quiet}
 	return l
 }
 

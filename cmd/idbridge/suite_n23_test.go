@@ -157,7 +157,7 @@ func TestN24PoisonRecord(t *testing.T) {
 			if got := b.user(fmt.Sprintf("u%07d", 100+i)).Profile["title"].First(); got != fmt.Sprintf("Changed %d", i) {
 				t.Errorf("run %d: a later change does not pass: %q", i, got)
 			}
-			b.quarantined(b.idOf(uid), "displayname")
+			b.quarantined(uid, "displayname")
 		}
 		if c := b.run(exitDone).Run.Counts; c.Created != 1 || c.Quarantined != 0 {
 			t.Errorf("once it is mended: %+v", c)

@@ -104,18 +104,6 @@ func (b *bridge) quarantine() (rows []idbridge.QuarantineRow) {
 	return rows
 }
 
-// idOf is the directory's own id of a person.
-func (b *bridge) idOf(uid string) string {
-	b.t.Helper()
-	text, err := b.slapd.Search(personDN(uid), "(objectClass=*)", "entryUUID")
-	_, rest, ok := strings.Cut(text, "entryUUID: ")
-	if err != nil || !ok {
-		b.t.Fatalf("%s has no entryUUID: %v\n%s", uid, err, text)
-	}
-	id, _, _ := strings.Cut(rest, "\n")
-	return id
-}
-
 func idText(id idbridge.UserID) string { return strconv.FormatInt(int64(id), 10) }
 
 // intact checks that what do does changes nothing about people, neither in the store nor in slapd.

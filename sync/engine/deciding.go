@@ -18,6 +18,7 @@ type shown struct {
 	observed plan.Observed
 	fetched  bool // read by id, not listed: no other record tells what an absent attribute means
 	touched  []idbridge.Attribute
+	at       string // where the record lies; "" when it was not listed
 }
 
 // decided is a decision with what the counters must know besides.
@@ -60,6 +61,9 @@ func (r *pass) decideEach(batch []shown, subjects []idbridge.Subject) []decided 
 		out[i] = decided{
 			Decision: r.decideOne(subjects[i], one.observed, now),
 			present:  one.observed.Record != nil || one.observed.Unusable != "",
+		}
+		if d := &out[i].Decision; d.Unusable != "" && !d.Listed && d.Seen.Locator == "" {
+			d.Seen.Locator = one.at // so that a person finds the entry that the quarantine speaks of
 		}
 	}
 	return out

@@ -137,7 +137,7 @@ func (r *pass) decideStaged(ctx context.Context, o *observer, keep func([]decide
 
 // asShown makes an observation of what was staged.
 func (r *pass) asShown(s *staged, e *entry) shown {
-	one := shown{id: s.Record.ID, observed: plan.Observed{
+	one := shown{id: s.Record.ID, at: s.Record.Locator, observed: plan.Observed{
 		Unusable: s.Unusable, Gone: s.Gone, Unknown: r.unknown, Author: r.authors[s.Record.ID],
 	}}
 	switch {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -86,7 +87,7 @@ type landlord struct {
 	chance *rand.Rand
 	engine *engine.Engine
 	epoch  int64
-	now    time.Time
+	clock  atomic.Int64 // the store looks at it from goroutines of its own
 	shelf  map[string]*shelf
 	n      int
 }
@@ -98,9 +99,10 @@ func attributesOf(directory string) []idbridge.Attribute {
 func newLandlord(t *testing.T, seed uint64) *landlord {
 	t.Helper()
 	l := &landlord{
-		t: t, chance: rand.New(rand.NewPCG(seed, 9)), now: time.Unix(1_700_000_000, 0).UTC(),
+		t: t, chance: rand.New(rand.NewPCG(seed, 9)),
 		shelf: map[string]*shelf{},
 	}
+	l.clock.Store(1_700_000_000)
 	schema := idbridge.CoreSchema()
 	outward := map[string][]idbridge.Attribute{}
 	var rules []idbridge.RoleRule
@@ -114,7 +116,7 @@ func newLandlord(t *testing.T, seed uint64) *landlord {
 	}
 	var err error
 	l.Store, err = authstore.Open(t.Context(), authstore.Config{URL: "sqlite:" + filepath.Join(t.TempDir(), "two.db")}, authstore.Options{
-		Schema: schema, RoleRules: rules, Outward: outward, Now: func() time.Time { return l.now },
+		Schema: schema, RoleRules: rules, Outward: outward, Now: l.now,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -127,9 +129,11 @@ func newLandlord(t *testing.T, seed uint64) *landlord {
 	if l.epoch, err = l.Lead(t.Context(), time.Hour); err != nil {
 		t.Fatal(err)
 	}
-	l.engine = &engine.Engine{Store: l.Store, Writers: 1, Now: func() time.Time { return l.now }, Log: quiet}
+	l.engine = &engine.Engine{Store: l.Store, Writers: 1, Now: l.now, Log: quiet}
 	return l
 }
+
+func (l *landlord) now() time.Time { return time.Unix(l.clock.Load(), 0).UTC() }
 
 func (l *landlord) run(directory string) {
 	l.t.Helper()
@@ -262,7 +266,7 @@ func TestI09Isolation(t *testing.T) {
 			if l.chance.IntN(2) == 0 {
 				directory, other = other, directory
 			}
-			l.now = l.now.Add(time.Duration(l.chance.IntN(4)) * time.Minute)
+			l.clock.Add(int64(l.chance.IntN(4)) * 60)
 			before, alone := l.belongings(other, directory)
 			l.run(directory)
 			after, still := l.belongings(other, directory)
@@ -306,12 +310,12 @@ func TestThousandRuns(t *testing.T) {
 		return fmt.Sprint(out)
 	}
 	for range 3 { // until absences are counted and settled
-		l.now = l.now.Add(time.Hour)
+		l.clock.Add(3600)
 		l.run("corp")
 	}
 	before := digests()
 	for range 1000 {
-		l.now = l.now.Add(time.Minute)
+		l.clock.Add(60)
 		l.run("corp")
 	}
 	if after := digests(); after != before {

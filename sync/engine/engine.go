@@ -56,7 +56,8 @@ type RunOptions struct {
 	Epoch  int64                 // of the lease under which the run works
 	DryRun bool                  // make and keep the plan, change nothing else
 	Watch  watcher               // shown the plan before its first effect; nil: nobody watches
-	Only   []idbridge.ExternalID // these records alone, fetched by id; nothing follows from absence
+	Only   []idbridge.ExternalID // these records alone, fetched by id; nothing follows from absence. With DryRun in mode
+	// observe nothing is kept but the run's row; in the other modes the plan is kept, and supersedes one that waits.
 }
 
 // watcher is shown what a run is about to do, after the guards have spoken and before the first effect.

@@ -47,6 +47,11 @@ func (f *feed) trusted() bool {
 	return f.alone || int64(time.Since(f.base))-f.good.Load() < int64(feedTrust)
 }
 
+// silent says how long nothing has been heard of the database.
+func (f *feed) silent() time.Duration {
+	return time.Duration(int64(time.Since(f.base)) - f.good.Load())
+}
+
 // own notes a revision that this process made. It is called after the commit: noted before, a number that was rolled back
 // could hide somebody else's change.
 func (f *feed) own(revision int64) {

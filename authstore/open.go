@@ -40,6 +40,7 @@ type Store struct {
 	uses        *uses
 	release     string // of this program, for messages
 	path        string // SQLite: of the file
+	patience    *patience
 	*watch
 	stop       context.CancelFunc
 	background *sync.WaitGroup
@@ -51,7 +52,7 @@ func Open(ctx context.Context, c Config, o Options) (*Store, error) {
 	if faults := c.Validate(); len(faults) > 0 {
 		return nil, fmt.Errorf("open store: %w", errors.Join(faults...))
 	}
-	s := &Store{now: o.Now, log: o.Log, schema: o.Schema, outward: o.Outward, rules: o.RoleRules, holder: o.Holder, uses: &uses{}, background: &sync.WaitGroup{}}
+	s := &Store{now: o.Now, log: o.Log, schema: o.Schema, outward: o.Outward, rules: o.RoleRules, holder: o.Holder, uses: &uses{}, background: &sync.WaitGroup{}, patience: &patience{}}
 	s.release, s.watch = o.Release, &watch{}
 	s.fill(o)
 	var err error
@@ -138,6 +139,7 @@ func (s *Store) start(ctx context.Context) error {
 	s.background.Go(func() { s.flushUses(background) })
 	if s.postgres {
 		s.background.Go(func() { s.feed.run(background, s) })
+		s.background.Go(func() { s.patience.watch(background, s.feed) })
 	} else {
 		s.background.Go(func() { s.keepMark(background) })
 	}

@@ -36,7 +36,7 @@ func (s *Store) openPostgres(c Config) error {
 	if err != nil { // the parser's error may quote the password
 		return invalid("store url cannot be used", "write postgres://user@host/database?sslmode=verify-full")
 	}
-	connector.Dialer(dialer{})
+	connector.Dialer(dialer{s.patience})
 	s.write = sqlx.NewDb(sql.OpenDB(connector), postgresDriver)
 	s.write.SetMaxOpenConns(postgresConns)
 	s.write.SetMaxIdleConns(postgresConns)
@@ -103,7 +103,7 @@ func (s *Store) checkServer(ctx context.Context) error {
 }
 
 // dialer sets what lib/pq has no settings for.
-type dialer struct{}
+type dialer struct{ patience *patience }
 
 func (d dialer) Dial(network, address string) (net.Conn, error) {
 	return d.DialContext(context.Background(), network, address)
@@ -115,13 +115,13 @@ func (d dialer) DialTimeout(network, address string, timeout time.Duration) (net
 	return d.DialContext(ctx, network, address)
 }
 
-func (dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
-	d := net.Dialer{KeepAlive: keepAlive, Control: userTimeout}
-	conn, err := d.DialContext(ctx, network, address)
+func (d dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	plain := net.Dialer{KeepAlive: keepAlive, Control: userTimeout}
+	conn, err := plain.DialContext(ctx, network, address)
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
-	return conn, nil
+	return d.patience.take(conn), nil
 }
 
 // userTimeout sets TCP_USER_TIMEOUT on a TCP socket; a Unix socket needs none.

@@ -108,6 +108,7 @@ func (s *Store) Status(ctx context.Context, directory string) (idbridge.Source, 
 	var src idbridge.Source
 	var pop idbridge.Population
 	var n idbridge.StatusCounts
+	var since int64
 	err := s.view(ctx, fmt.Sprintf("read status of %q", directory), func(q queryer) (err error) {
 		if src, err = readSource(ctx, q, directory); err != nil {
 			return err
@@ -120,10 +121,11 @@ func (s *Store) Status(ctx context.Context, directory string) (idbridge.Source, 
 			(SELECT COUNT(*) FROM conflicts WHERE directory = $1 AND closed = 0),
 			(SELECT COUNT(*) FROM plans WHERE directory = $1 AND state = 'held'),
 			(SELECT COUNT(*) FROM outbox WHERE directory = $1),
+			(SELECT COALESCE(MIN(at), 0) FROM outbox WHERE directory = $1),
 			(SELECT COUNT(*) FROM sent WHERE directory = $1 AND state = 'in doubt'),
 			(SELECT COUNT(*) FROM backoff WHERE directory = $1)`, directory).
-			Scan(&n.Quarantined, &n.Conflicts, &n.Held, &n.Pending, &n.InDoubt, &n.Waiting)
+			Scan(&n.Quarantined, &n.Conflicts, &n.Held, &n.Pending, &since, &n.InDoubt, &n.Waiting)
 	})
-	src.Restored = moment(s.copied.Load())
+	src.Restored, n.PendingSince = moment(s.copied.Load()), moment(since)
 	return src, pop, n, err
 }

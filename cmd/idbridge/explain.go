@@ -94,8 +94,8 @@ func (h *house) Explain(ctx context.Context, id idbridge.UserID) (idbridge.Expla
 
 // explainLink adds one record of the user, the last runs of its directory, and what a held plan would do to it.
 func (h *house) explainLink(ctx context.Context, e *idbridge.Explanation, l *idbridge.Link) error {
-	r, err := h.room(l.ID.Directory)
-	if err != nil {
+	r, unknown := h.room(l.ID.Directory)
+	if unknown != nil {
 		e.Records = append(e.Records, idbridge.ExplainedRecord{
 			Link: l.ID, State: l.State, Error: "the config has no directory of that name any more", Since: l.Since,
 		})

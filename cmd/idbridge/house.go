@@ -56,7 +56,7 @@ func openHouse(ctx context.Context, cfg *configs.Config, log *slog.Logger, geten
 
 // storeOptions is what the store has to know of a config.
 func storeOptions(cfg *configs.Config, log *slog.Logger, holder string) authstore.Options {
-	return authstore.Options{Log: log, Schema: cfg.Schema, Outward: cfg.Outward, RoleRules: cfg.Roles, Holder: holder}
+	return authstore.Options{Log: log, Schema: cfg.Schema, Outward: cfg.Outward, RoleRules: cfg.Roles, Holder: holder, Release: version}
 }
 
 // furnish makes the rooms that the config names. A room that was there before keeps its gate, so that what still goes on

@@ -207,7 +207,7 @@ func (p *process) conduct(ctx context.Context) error {
 		})
 		err := group.Wait()
 		end()
-		if err != nil && !(errors.Is(err, context.Canceled) && ctx.Err() == nil) {
+		if err != nil && (ctx.Err() != nil || !errors.Is(err, context.Canceled)) {
 			return err
 		}
 	}

@@ -16,7 +16,7 @@ func (w *world) resolveCommand() *cobra.Command {
 	var values []string
 	cmd := &cobra.Command{
 		Use:   "resolve [ID …]",
-		Short: "Decide conflicts: keep the store's value, the directory's, or give another",
+		Short: "Decide conflicts: keep the store's value, the directory's, or give another; one that a policy decided is turned round",
 		Example: "  idbridge conflicts resolve 17 --keep store\n  idbridge conflicts resolve 17 --value 'Team Lead'\n" +
 			"  idbridge conflicts resolve --attribute title --keep directory",
 	}
@@ -35,22 +35,26 @@ func (w *world) resolveCommand() *cobra.Command {
 				}
 			}
 		}
-		ids, err := h.conflictIDs(ctx, args, idbridge.Attribute(attribute))
+		done, left, err := h.resolve(ctx, args, r, idbridge.Attribute(attribute))
 		if err != nil {
 			return err
 		}
-		table := w.table("id", "user", "attribute", "winner")
-		for _, id := range ids {
-			r.Conflict = id
-			c, err := h.store.ResolveConflict(ctx, r)
-			if err != nil {
-				return fmt.Errorf("conflict %d: %w", id, err)
-			}
-			table.row(c.ID, c.Name, c.Attribute, c.Winner)
-		}
 		h.wake()
-		if err := table.print(); err != nil || w.output == outputJSON {
+		table := w.table("id", "user", "attribute", "winner")
+		for i := range done {
+			table.row(done[i].ID, done[i].Name, done[i].Attribute, done[i].Winner)
+		}
+		if err := table.print(); err != nil {
 			return err
+		}
+		for i := range left {
+			fmt.Fprintf(w.stderr, "not decided: %s %s: %s\n", clean(left[i].Name), left[i].Attribute, clean(left[i].Why))
+		}
+		if len(left) > 0 {
+			return exitConflicts
+		}
+		if w.output == outputJSON {
+			return nil
 		}
 		_, err = io.WriteString(w.stdout, "The next run carries it over; with the daemon, within seconds.\n")
 		return err
@@ -58,34 +62,28 @@ func (w *world) resolveCommand() *cobra.Command {
 	return cmd
 }
 
-// conflictIDs reads the numbers given, or finds the open conflicts of an attribute.
-func (h *house) conflictIDs(ctx context.Context, args []string, attribute idbridge.Attribute) ([]idbridge.ConflictID, error) {
-	var ids []idbridge.ConflictID
+// resolve decides the conflicts with the numbers given, or all open ones of an attribute.
+func (h *house) resolve(
+	ctx context.Context, args []string, r idbridge.Resolution, attribute idbridge.Attribute,
+) (done []idbridge.Conflict, left []idbridge.Refusal, err error) {
+	if (len(args) > 0) == (attribute != "") {
+		return nil, nil, invalid("name conflicts by number, or all of an attribute",
+			"idbridge conflicts resolve 17 --keep store, or --attribute title --keep store")
+	}
+	if attribute != "" {
+		return h.store.ResolveConflicts(ctx, attribute, r)
+	}
 	for _, arg := range args {
 		id, err := strconv.ParseInt(arg, 10, 64)
 		if err != nil {
-			return nil, invalid(fmt.Sprintf("%q is not the number of a conflict", arg), "see `idbridge conflicts`")
+			return done, nil, invalid(fmt.Sprintf("%q is not the number of a conflict", arg), "see `idbridge conflicts`")
 		}
-		ids = append(ids, idbridge.ConflictID(id))
-	}
-	if len(ids) > 0 && attribute != "" || len(ids) == 0 && attribute == "" {
-		return nil, invalid("name conflicts by number, or all of an attribute", "idbridge conflicts resolve 17 --keep store, or --attribute title --keep store")
-	}
-	if len(ids) > 0 {
-		return ids, nil
-	}
-	filter := idbridge.ConflictFilter{Open: true, Attribute: attribute, Limit: 500}
-	for {
-		list, err := h.store.Conflicts(ctx, filter)
+		r.Conflict = idbridge.ConflictID(id)
+		c, err := h.store.ResolveConflict(ctx, r)
 		if err != nil {
-			return nil, fmt.Errorf("list conflicts: %w", err)
+			return done, nil, fmt.Errorf("conflict %d: %w", id, err)
 		}
-		for i := range list {
-			ids = append(ids, list[i].ID)
-			filter.After = list[i].ID
-		}
-		if len(list) < filter.Limit {
-			return ids, nil
-		}
+		done = append(done, c)
 	}
+	return done, nil, nil
 }

@@ -60,6 +60,8 @@ func TestF12BlackHole(t *testing.T) {
 	hole.Drop()
 	time.Sleep(2 * time.Second) // longer than the cache is trusted without proof
 	for range 3 {
+		start := time.Now()
+		defer func() { t.Log("answered after", time.Since(start)) }()
 		if status, answer := call(t, key, "POST", api+"/check", `{"user":"p000","role":"ADMIN"}`); status != 503 {
 			t.Errorf("a check without a database: %d %v", status, answer)
 		}

@@ -135,6 +135,9 @@ func TestN15IDsMissing(t *testing.T) {
 		if u := b.user("p004"); u.Profile[idbridge.Email].First() != "p004@example.org" {
 			t.Errorf("p004 became another one: %+v", u)
 		}
+		if u := b.user("p003"); len(u.Grants) != 1 {
+			t.Errorf("p003 lost a role that his group still gives him: %+v", u.Grants)
+		}
 		if u := b.user("p004"); len(u.Grants) != 0 {
 			t.Errorf("p004 got the role of somebody who shows his id: %+v", u.Grants)
 		}

@@ -181,7 +181,10 @@ func TestN21LastAdministrator(t *testing.T) {
 	drop := map[string]func(b *bridge){
 		"removed from the group": func(b *bridge) { b.modify(testserver.Change(adminGroup, "member", personDN("nobody"))) },
 		"the group is deleted":   func(b *bridge) { b.modify("dn: " + adminGroup + "\nchangetype: delete\n\n") },
-		"his entry is deleted":   func(b *bridge) { b.remove("p000") },
+		"his entry is deleted": func(b *bridge) {
+			b.remove("p000")
+			b.run(exitDone) // missing once; the group still names him
+		},
 	}
 	list := []part{
 		{"group search fails", func(t *testing.T, url string) {

@@ -116,11 +116,16 @@ func (w *world) userList() *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("list users: %w", err)
 			}
+			ids := make([]idbridge.UserID, len(users))
 			for i := range users {
-				access, err := h.store.Access(ctx, users[i].ID)
-				if err != nil {
-					return fmt.Errorf("access of %q: %w", users[i].UserName(), err)
-				}
+				ids[i] = users[i].ID
+			}
+			may, err := h.store.AccessOf(ctx, ids)
+			if err != nil {
+				return fmt.Errorf("access of %d users: %w", len(ids), err)
+			}
+			for i := range users {
+				access := may[users[i].ID]
 				table.row(users[i].ID, users[i].Kind, users[i].UserName(), users[i].Profile[idbridge.DisplayName],
 					users[i].Profile[idbridge.Email], accessWord(&access))
 				filter.After = users[i].ID

@@ -11,6 +11,7 @@ import (
 
 	"github.com/idbridge/idbridge"
 	"github.com/idbridge/idbridge/configs"
+	"github.com/idbridge/idbridge/sync/engine"
 )
 
 // load reads the config file.
@@ -63,11 +64,21 @@ func (w *world) logger(level slog.Level, format string) *slog.Logger {
 }
 
 func newLogger(out io.Writer, level slog.Level, format string) *slog.Logger {
-	options := &slog.HandlerOptions{Level: level}
+	options := &slog.HandlerOptions{Level: level, ReplaceAttr: changeLevel}
 	if format == "json" {
 		return slog.New(slog.NewJSONHandler(out, options))
 	}
 	return slog.New(slog.NewTextHandler(out, options))
+}
+
+// changeLevel gives the level of effects its name.
+func changeLevel(groups []string, a slog.Attr) slog.Attr {
+	if len(groups) == 0 && a.Key == slog.LevelKey {
+		if level, ok := a.Value.Any().(slog.Level); ok && level == engine.LevelChange {
+			a.Value = slog.StringValue("CHANGE")
+		}
+	}
+	return a
 }
 
 // holder names this opening of the store in the lease: two in one process are two.

@@ -16,6 +16,12 @@ type validator interface {
 	Validate(step idbridge.Step) error
 }
 
+// rehearser is a session that can do everything of a directory step but send it: it reads the entry and checks the change
+// against the entry's own object classes.
+type rehearser interface {
+	Rehearse(ctx context.Context, step idbridge.Step) error
+}
+
 // rehearse tries what a dry run would do, so that a plan does not fail later on what could have been checked: the store
 // commits each batch and rolls it back, and the directory's steps are looked at without being sent. What would come out
 // otherwise is said, becomes what it would really become, and the guards are asked again. An error that would end the
@@ -49,7 +55,7 @@ func (r *pass) rehearse(ctx context.Context) error {
 }
 
 func (r *pass) rehearseBatch(ctx context.Context, list []decided, changed map[idbridge.ExternalID]idbridge.Decision) error {
-	if err := r.validate(list, changed); err != nil {
+	if err := r.validate(ctx, list, changed); err != nil {
 		return err
 	}
 	if len(list) == 0 {
@@ -87,7 +93,7 @@ func (r *pass) rehearseBatch(ctx context.Context, list []decided, changed map[id
 }
 
 // validate looks at the directory's steps without sending them.
-func (r *pass) validate(list []decided, changed map[idbridge.ExternalID]idbridge.Decision) error {
+func (r *pass) validate(ctx context.Context, list []decided, changed map[idbridge.ExternalID]idbridge.Decision) error {
 	session, ok := r.session.(validator)
 	if !ok {
 		return nil
@@ -99,8 +105,11 @@ func (r *pass) validate(list []decided, changed map[idbridge.ExternalID]idbridge
 			continue
 		}
 		err := session.Validate(*step)
+		if deeper, ok := r.session.(rehearser); ok && err == nil {
+			err = deeper.Rehearse(ctx, *step)
+		}
 		switch {
-		case err == nil:
+		case err == nil, ending(err) == endMoved: // what moved meanwhile is planned again by the run itself
 		case ending(err) == endStop:
 			return fmt.Errorf("check the change of %s in %q: %w", d.Name, r.name, err)
 		default:

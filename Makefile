@@ -17,7 +17,7 @@ test: deps ## everything that proves the program: installs the servers it needs 
 run-tests: # a make of its own, so that RACE is evaluated after the compiler was installed
 	$(GO) test $(RACE) -timeout 30m -skip '^TestGate$$' ./...
 	$(GO) test -count=1 -timeout 30m ./sync/engine # 20,000 random lives, and every mutant must die
-	$(GO) test -count=1 -timeout 20m -tags failpoints -run 'Crash' ./cmd/idbridge ./authstore
+	$(GO) test -count=1 -timeout 20m -tags failpoints -run 'Crash|KilledDaemon' ./cmd/idbridge ./authstore
 
 guarantees: deps ## list every numbered case of docs/guarantees.md and run it
 	@log=$$(mktemp) && trap 'rm -f "$$log"' EXIT; \

@@ -13,10 +13,11 @@ import (
 
 // painter writes plans for a person: aligned, and coloured on a terminal.
 type painter struct {
-	out    io.Writer
-	colour bool
-	limit  int   // decisions written at most; 0 for all
-	names  namer // who the members of a group are; nil: their ids are shown
+	out     io.Writer
+	colour  bool
+	limit   int   // decisions written at most; 0 for all
+	reverse bool  // an undo is shown
+	names   namer // who the members of a group are; nil: their ids are shown
 }
 
 // namer knows whom records belong to.
@@ -112,13 +113,8 @@ func (p *painter) line(l *plan.Line) {
 	case l.Before != "":
 		what.WriteString(l.Before)
 	}
-	switch l.To {
-	case idbridge.StoreSide:
-		if l.Attribute != "" {
-			what.WriteString("   " + p.paint(colourDim, "directory → store"))
-		}
-	case idbridge.DirectorySide:
-		what.WriteString("   " + p.paint(colourDim, "store → directory"))
+	if way := p.way(l); way != "" {
+		what.WriteString("   " + p.paint(colourDim, way))
 	}
 	why := ""
 	if l.Why != "" {
@@ -126,6 +122,19 @@ func (p *painter) line(l *plan.Line) {
 	}
 	fmt.Fprintf(p.out, "  %s %s %s%s%s\n", p.paint(code, string(l.Sign)), p.paint(code, fmt.Sprintf("%-9s", l.Verb)), fmt.Sprintf("%-18s ", clean(l.Name)),
 		what.String(), why)
+}
+
+// way says where a change goes. A reverse comes from neither side.
+func (p *painter) way(l *plan.Line) string {
+	switch {
+	case p.reverse && l.Attribute != "":
+		return "in the " + string(l.To)
+	case l.To == idbridge.DirectorySide:
+		return "store → directory"
+	case l.To == idbridge.StoreSide && l.Attribute != "":
+		return "directory → store"
+	}
+	return ""
 }
 
 // clean keeps what a directory says from steering the terminal.

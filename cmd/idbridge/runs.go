@@ -178,8 +178,12 @@ func (w *world) writeReport(r *room, report *engine.Report, err error, dry bool)
 		}
 		return
 	}
-	fmt.Fprintf(w.stdout, "directory %s  %s  %s: %d records, %d pages, %s\n", p.paint(colourBold, r.name), clean(proof.Server), how,
-		run.Counts.Seen, proof.Pages, proof.Took.Round(time.Millisecond))
+	if proof.Pages == 0 { // no listing: records were fetched one by one
+		fmt.Fprintf(w.stdout, "directory %s: %d records looked at alone\n", p.paint(colourBold, r.name), run.Counts.Seen)
+	} else {
+		fmt.Fprintf(w.stdout, "directory %s  %s  %s: %d records, %d pages, %s\n", p.paint(colourBold, r.name), clean(proof.Server), how,
+			run.Counts.Seen, proof.Pages, proof.Took.Round(time.Millisecond))
+	}
 	p.verdicts(report.Plan.Verdicts)
 	for _, m := range report.Messages {
 		fmt.Fprintln(w.stdout, m)
@@ -220,7 +224,7 @@ func (w *world) showPlan(ctx context.Context, h *house, hash string) error {
 	if err != nil {
 		return fmt.Errorf("plan %q: %w", hash, err)
 	}
-	lines := &painter{out: w.stdout, colour: w.terminal(), limit: 50, names: h.store}
+	lines := &painter{out: w.stdout, colour: w.terminal(), limit: 50, names: h.store, reverse: p.Undoes != 0}
 	if err := lines.Planned(p, h.store.Decisions(ctx, p.Hash)); err != nil {
 		return fmt.Errorf("read plan %q: %w", hash, err)
 	}

@@ -58,7 +58,7 @@ func (w *world) showUndo(ctx context.Context, h *house, report *engine.Report) e
 		}
 		return undoExit(report)
 	}
-	lines := &painter{out: w.stdout, colour: w.terminal(), limit: 200, names: h.store}
+	lines := &painter{out: w.stdout, colour: w.terminal(), limit: 200, names: h.store, reverse: true}
 	p := &report.Plan
 	fmt.Fprintf(w.stdout, "Run %d (%s): the reverse.\n", p.Undoes, p.Directory)
 	if p.Decisions > 0 {
@@ -108,7 +108,11 @@ func (w *world) runsCommand() *cobra.Command {
 		table := w.table("run", "directory", "kind", "started", "state", "by", "did")
 		for i := range runs {
 			r := &runs[i]
-			table.row(r.ID, r.Directory, r.Kind, day(r.Started), r.State, r.Author, countText(&r.Counts))
+			did := countText(&r.Counts)
+			if r.Kind == idbridge.PlanRun || r.Kind == idbridge.UndoRun {
+				did = "only planned: " + did
+			}
+			table.row(r.ID, r.Directory, r.Kind, day(r.Started), r.State, r.Author, did)
 		}
 		return table.print()
 	})

@@ -11,6 +11,7 @@ import (
 
 	"github.com/idbridge/idbridge"
 	"github.com/idbridge/idbridge/httpapi/credential"
+	"github.com/idbridge/idbridge/httpapi/facade"
 	"github.com/idbridge/idbridge/sync/plan"
 )
 
@@ -31,6 +32,7 @@ type Config struct {
 	Planner     planner   // approves, discards, undoes
 	Doctor      doctor    // finds what is wrong, for administrators and metrics
 	Directories []Directory
+	Facades     []facade.Facade // other systems' APIs, mounted beside the native one in this order. Default: none, their paths are 404
 	Schema      idbridge.Schema // default idbridge.CoreSchema
 
 	// Permissions adds to what roles may do; the built-in roles keep what DefaultPermissions gives them.

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/idbridge/idbridge/httpapi/credential"
+	"github.com/idbridge/idbridge/httpapi/facade"
 )
 
 // exchange is one request and its answer while it is served: what the log line, the metric and the problem need. It is
@@ -24,6 +25,7 @@ type exchange struct {
 	cause   error // of a problem, for the log
 	hot     bool
 	good    prometheus.Observer // of the hot route's good answers
+	facade  facade.Facade       // whose route it is; nil for the API's own
 }
 
 // WriteHeader notes the status.

@@ -91,6 +91,9 @@ func New(c Config) (*Server, error) {
 	}
 	s.api = newHuma(s.mux, c.Version, c.PublicURL)
 	s.routes()
+	if err = s.mountFacades(); err != nil {
+		return nil, fmt.Errorf("http api: %w", err)
+	}
 	if err = addExamples(s.api); err != nil {
 		return nil, fmt.Errorf("http api: %w", err)
 	}
@@ -147,7 +150,11 @@ func (s *Server) finish(x *exchange, r *http.Request) {
 		}
 		s.config.Log.LogAttrs(r.Context(), slog.LevelError, "handler panicked", slog.String("request", x.id),
 			slog.String("route", x.route), slog.String("stack", string(debug.Stack())))
-		if x.status == 0 {
+		switch {
+		case x.status != 0:
+		case x.facade != nil:
+			x.facade.Refuse(x, r, http.StatusInternalServerError)
+		default:
 			s.problem(x, problem.New(problem.Internal, ""))
 		}
 	}
@@ -165,7 +172,7 @@ func (s *Server) finish(x *exchange, r *http.Request) {
 func (s *Server) route(x *exchange, r *http.Request) {
 	if p := r.URL.Path; p == "" || p[0] != '/' || p != "/" && p != strings.TrimSuffix(path.Clean(p), "/") && p != path.Clean(p)+"/" ||
 		strings.ContainsRune(p, 0) {
-		s.problem(x, problem.New(problem.NotFound, "")) // the router would redirect
+		s.unmatched(x, r, http.StatusNotFound, "") // the router would redirect
 		return
 	}
 	h, pattern := s.mux.Handler(r)
@@ -178,10 +185,10 @@ func (s *Server) route(x *exchange, r *http.Request) {
 	var probe probe
 	h.ServeHTTP(&probe, r)
 	if probe.status == http.StatusMethodNotAllowed {
-		s.problem(x, problem.New(problem.MethodNotAllowed, "").With("Allow", probe.Header().Get("Allow")))
+		s.unmatched(x, r, probe.status, probe.Header().Get("Allow"))
 		return
 	}
-	s.problem(x, problem.New(problem.NotFound, ""))
+	s.unmatched(x, r, http.StatusNotFound, "")
 }
 
 // probe takes the router's own answer to a request without a route and keeps status and headers.

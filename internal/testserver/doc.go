@@ -1,4 +1,4 @@
-// Package testserver starts real servers (PostgreSQL, pgbouncer, slapd) in scratch directories on free ports of the loopback, for
+// Package testserver starts real servers (PostgreSQL, pgbouncer, slapd, nginx, Chromium) in scratch directories on free ports of the loopback, for
 // tests and benchmarks only. Nothing of it is linked into the program.
 //
 //	Need ──finds──▶ program ──runs as an ordinary user──▶ scratch directory ──stopped and removed──▶ cleanup
@@ -12,6 +12,8 @@
 //	a failover                         PostgresServer.Standby, Kill, Promote; BlackHole.Point
 //	a network that swallows all        BlackHole: Drop, Resume, Forget, Cut, before any TCP server
 //	a pooler that shares sessions      StartPgBouncer
+//	a proxy that asks before it serves StartNginx
+//	a browser, with its own rules      StartChromium
 //
 // A missing program skips the test, or fails it where REQUIRE_ALL=1.
 package testserver

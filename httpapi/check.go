@@ -25,9 +25,10 @@ type question struct {
 
 const maxID = 1<<53 - 1
 
-func readQuestion(body []byte) (question, error) {
+// readQuestion reads one question; at is where it stands in the body. Errors: 400, 422.
+func readQuestion(body []byte, at string) (question, error) {
 	var q question
-	err := members(body, func(name string, value []byte) string {
+	err := members(body, at, func(name string, value []byte) string {
 		switch name {
 		case "user":
 			q.hasUser = true
@@ -57,9 +58,9 @@ func readQuestion(body []byte) (question, error) {
 	}
 	switch {
 	case q.hasUser == q.hasKey:
-		return q, problem.New(problem.Invalid, "").At("body", "expected either user or key")
+		return q, problem.New(problem.Invalid, "").At(at, "expected either user or key")
 	case q.role == "":
-		return q, problem.New(problem.Invalid, "").At("body.role", "expected a role")
+		return q, problem.New(problem.Invalid, "").At(at+".role", "expected a role")
 	}
 	return q, nil
 }
@@ -93,7 +94,11 @@ func number(value []byte) (int64, bool) {
 // check answers what a user may do. About himself everybody may ask; about others it needs roles.check, and without it the
 // answer is the same whether they exist or not.
 func (s *Server) check(r *http.Request, x *exchange, body, out []byte) ([]byte, error) {
-	q, err := readQuestion(body)
+	explain, err := wantsPaths(r)
+	if err != nil {
+		return out, err
+	}
+	q, err := readQuestion(body, "body")
 	if err != nil {
 		return out, err
 	}
@@ -126,7 +131,13 @@ func (s *Server) check(r *http.Request, x *exchange, body, out []byte) ([]byte, 
 	out = strconv.AppendBool(out, reason == granted)
 	out = append(out, `,"reason":`...)
 	out = appendText(out, reason)
-	return append(s.appendAsOf(out, &access, revision, at), '}'), nil
+	out = s.appendAsOf(out, &access, revision, at)
+	if explain {
+		if out, err = s.appendPaths(ctx, out, &access, &q); err != nil {
+			return out, err
+		}
+	}
+	return append(out, '}'), nil
 }
 
 // The reasons of /check, besides those of idbridge.Access.Why.

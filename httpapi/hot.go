@@ -21,9 +21,21 @@ type hotHandler struct {
 // maxHotBody bounds the question on a hot route.
 const maxHotBody = 16 << 10
 
+// hotSpec is a hot route: where it is and what it takes.
+type hotSpec struct {
+	path  string // below base
+	need  []Permission
+	most  int64 // octets of a question; 0: maxHotBody
+	query bool  // answer reads the query itself; else there must be none
+}
+
 // hotRoute serves a question that other programs ask all the time: the caller is proved, the body is read into a pooled
 // buffer, answer appends the JSON to another. On a cache hit nothing here reads the database, reflects, or writes a row.
-func (s *Server) hotRoute(path string, need []Permission, answer func(r *http.Request, x *exchange, body, out []byte) ([]byte, error)) {
+func (s *Server) hotRoute(h hotSpec, answer func(r *http.Request, x *exchange, body, out []byte) ([]byte, error)) {
+	path := h.path
+	if h.most == 0 {
+		h.most = maxHotBody
+	}
 	good := s.measures.observer(served{"POST " + base + path, http.MethodPost, "200"})
 	handle := func(w http.ResponseWriter, r *http.Request) {
 		x, ok := w.(*exchange)
@@ -32,7 +44,7 @@ func (s *Server) hotRoute(path string, need []Permission, answer func(r *http.Re
 			return
 		}
 		x.good = good
-		if err := s.hotAnswer(x, r, need, answer); err != nil {
+		if err := s.hotAnswer(x, r, &h, answer); err != nil {
 			s.problem(x, err)
 		}
 	}
@@ -41,25 +53,25 @@ func (s *Server) hotRoute(path string, need []Permission, answer func(r *http.Re
 }
 
 func (s *Server) hotAnswer(
-	x *exchange, r *http.Request, need []Permission, answer func(r *http.Request, x *exchange, body, out []byte) ([]byte, error),
+	x *exchange, r *http.Request, h *hotSpec, answer func(r *http.Request, x *exchange, body, out []byte) ([]byte, error),
 ) error {
 	if err := s.authenticate(x, r); err != nil {
 		return err
 	}
-	if err := s.mayAny(&x.who, need); err != nil {
+	if err := s.mayAny(&x.who, h.need); err != nil {
 		return err
 	}
 	if err := acceptable(r); err != nil {
 		return err
 	}
-	if r.URL.RawQuery != "" {
+	if r.URL.RawQuery != "" && !h.query {
 		return problem.New(problem.Invalid, "").At("query", "unknown query parameter")
 	}
 	in, out := s.buffer(), s.buffer()
 	defer s.release(in)
 	defer s.release(out)
 	var err error
-	if in.b, err = readBody(x, r, in.b); err != nil {
+	if in.b, err = readBody(x, r, in.b, h.most); err != nil {
 		return err
 	}
 	if out.b, err = answer(r, x, in.b, out.b); err != nil {
@@ -70,9 +82,9 @@ func (s *Server) hotAnswer(
 	return nil
 }
 
-// readBody appends the request's body to b. Errors: 413, 408, 400.
-func readBody(w http.ResponseWriter, r *http.Request, b []byte) ([]byte, error) {
-	if r.ContentLength > maxHotBody {
+// readBody appends the request's body, of most octets, to b. Errors: 413, 408, 400.
+func readBody(w http.ResponseWriter, r *http.Request, b []byte, most int64) ([]byte, error) {
+	if r.ContentLength > most {
 		return b, problem.New(problem.TooLarge, "")
 	}
 	if r.ContentLength == 0 || r.Body == nil {
@@ -80,7 +92,7 @@ func readBody(w http.ResponseWriter, r *http.Request, b []byte) ([]byte, error) 
 	}
 	body := r.Body
 	if r.ContentLength < 0 {
-		body = http.MaxBytesReader(w, r.Body, maxHotBody)
+		body = http.MaxBytesReader(w, r.Body, most)
 	}
 	if cap(b) == 0 {
 		b = make([]byte, 0, 512)
@@ -112,22 +124,23 @@ func bodyTrouble(err error) error {
 	return problem.New(problem.Malformed, "The body ended too early.").Because(err)
 }
 
-// members reads a flat question strictly. set gets each member and returns what is wrong with its value, "" for nothing.
-func members(body []byte, set func(name string, value []byte) (fault string)) error {
+// members reads a flat question strictly; at is where it stands. set gets each member and returns what is wrong with its
+// value, "" for nothing.
+func members(body []byte, at string, set func(name string, value []byte) (fault string)) error {
 	var p *problem.Problem
 	err := strict.Members(body, func(name string, value []byte) error {
 		if fault := set(name, value); fault != "" {
 			if p == nil {
 				p = problem.New(problem.Invalid, "")
 			}
-			p.At(place("body."+name), fault)
+			p.At(place(at+"."+name), fault)
 		}
 		return nil
 	})
 	var fault *strict.Fault
 	switch {
 	case errors.As(err, &fault):
-		return problem.New(problem.Malformed, "").At("body", fault.Error())
+		return problem.New(problem.Malformed, "").At(at, fault.Error())
 	case err != nil:
 		return err
 	case p != nil:
@@ -164,9 +177,13 @@ func (s *Server) appendAsOf(b []byte, a *idbridge.Access, revision int64, at tim
 	b = appendTime(b, at)
 	b = append(b, `,"directoryAsOf":`...)
 	b = appendTime(b, a.AsOf)
-	stale := s.config.StaleAfter > 0 && !a.AsOf.IsZero() && at.Sub(a.AsOf) > s.config.StaleAfter
 	b = append(b, `,"stale":`...)
-	return strconv.AppendBool(b, stale)
+	return strconv.AppendBool(b, s.stale(a, at))
+}
+
+// stale tells whether the last good run of the user's directory is longer ago than the config lets pass.
+func (s *Server) stale(a *idbridge.Access, at time.Time) bool {
+	return s.config.StaleAfter > 0 && !a.AsOf.IsZero() && at.Sub(a.AsOf) > s.config.StaleAfter
 }
 
 // appendTime appends RFC 3339 in UTC, null for never.

@@ -42,6 +42,7 @@ func TestRouteRoleMatrix(t *testing.T) {
 		{"POST", "/api/v1/me/key", "", ".------"}, // all call with a key, and a key mints no keys
 		{"POST", "/api/v1/keys/verify", `{"key":"x"}`, ".--+--+"},
 		{"POST", "/api/v1/check", `{"user":` + fmt.Sprint(target) + `,"role":"X"}`, ".--+--+"},
+		{"POST", "/api/v1/check/batch", `{"checks":[{"user":` + fmt.Sprint(target) + `,"role":"X"}]}`, ".--+--+"},
 		{"GET", "/api/v1/users", "", ".----++"},
 		{"POST", "/api/v1/users", `{"profile":{"userName":"N$"}}`, ".-----+"},
 		{"GET", "/api/v1/users/ID", "", ".----++"},

@@ -24,10 +24,16 @@ func (s *Server) routes() {
 	s.planRoutes()
 	s.directoryRoutes()
 	s.explainRoutes()
-	s.hotRoute("/keys/verify", []Permission{KeysVerify}, s.verify)
-	s.hotRoute("/check", nil, s.check)
+	s.hotRoute(hotSpec{path: "/keys/verify", need: []Permission{KeysVerify}}, s.verify)
+	s.hotRoute(hotSpec{path: "/check", query: true}, s.check)
+	s.hotRoute(hotSpec{path: "/check/batch", most: maxBatchBody}, s.checkBatch)
 	describe[verifyQuestion, verifyAnswer](s, "/keys/verify", "verify-key", "Whose key is this?", []Permission{KeysVerify}, nil)
 	describe[checkQuestion, checkAnswer](s, "/check", "check", "What may this user do? About oneself anybody may ask.", []Permission{RolesCheck},
+		[]int{http.StatusConflict})
+	s.api.OpenAPI().Paths[base+"/check"].Post.Parameters = []*huma.Param{{
+		Name: "explain", In: "query", Schema: &huma.Schema{Type: huma.TypeBoolean}, Description: "Adds paths: where each grant of the role comes from.",
+	}}
+	describe[batchQuestion, batchAnswer](s, "/check/batch", "check-batch", "Up to 1000 checks on one snapshot, answered in their order", []Permission{RolesCheck},
 		[]int{http.StatusConflict})
 	for _, path := range []string{"/livez", "/readyz"} {
 		s.api.OpenAPI().AddOperation(&huma.Operation{
@@ -86,6 +92,7 @@ type checkAnswer struct {
 	AsOf          time.Time  `json:"asOf"`
 	DirectoryAsOf *time.Time `json:"directoryAsOf" doc:"The last good run of the user's directory; null for a local user."`
 	Stale         bool       `json:"stale" doc:"Told, not turned into a denial."`
+	Paths         []pathView `json:"paths,omitempty" nullable:"false" doc:"With explain=true: every grant that gives the role here."`
 }
 
 // describe enters a hot route into the document.

@@ -12,6 +12,8 @@ import (
 type rights interface {
 	// Access reads a user's rights. Error: NotFound.
 	Access(ctx context.Context, id idbridge.UserID) (idbridge.Access, error)
+	// AccessOf reads the rights of many users in one picture; whoever does not exist is not in it.
+	AccessOf(ctx context.Context, ids []idbridge.UserID) (map[idbridge.UserID]idbridge.Access, error)
 	// Revision reads the revision of the store.
 	Revision(ctx context.Context) (int64, error)
 	// Ping tells whether the store answers.

@@ -63,7 +63,7 @@ type verification struct {
 func readVerification(body []byte) (verification, error) {
 	var v verification
 	var key string
-	err := members(body, func(name string, value []byte) string {
+	err := members(body, "body", func(name string, value []byte) string {
 		switch name {
 		case "key":
 			return text(value, &key)

@@ -2,13 +2,13 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"os"
 	"os/signal"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -176,40 +176,48 @@ func (h *house) changedScope(ctx context.Context) ([]string, error) {
 	return out, nil
 }
 
-// conduct leads the runs: it waits for the lead, then runs schedule, pusher and the keeping of the store until the lead is
-// lost, another config is in force, or ctx ends.
+// conduct leads the runs until ctx ends. Whatever goes wrong, a database that is away above all, it says so and begins
+// again: a daemon that answers requests must not end because its runs cannot go on.
 func (p *process) conduct(ctx context.Context) error {
 	for ctx.Err() == nil {
-		if err := p.house().lead.wait(ctx); err != nil {
-			if ctx.Err() != nil {
-				return nil //nolint:nilerr // asked to end while waiting
-			}
-			return err
+		err := p.reign(ctx)
+		if err == nil || ctx.Err() != nil {
+			continue
 		}
-		now := p.inForce.Load()
-		h := now.house
-		if err := h.greet(ctx, now.again); err != nil {
-			return err
-		}
-		reign, end := context.WithCancel(ctx)
-		group, inner := errgroup.WithContext(reign)
-		group.Go(func() error { return h.schedule.Run(inner) })
-		group.Go(func() error { return h.outbox.serve(inner) })
-		group.Go(func() error { return h.seal(inner) })
-		group.Go(func() error { return h.prune(inner) })
-		group.Go(func() error {
-			select {
-			case <-p.moved:
-				end()
-			case <-inner.Done():
-			}
-			return nil
-		})
-		err := group.Wait()
-		end()
-		if err != nil && (ctx.Err() != nil || !errors.Is(err, context.Canceled)) {
-			return err
+		p.house().log.Error("runs stand still, trying again", "error", err.Error(), "hint", idbridge.HintOf(err))
+		select {
+		case <-ctx.Done():
+		case <-time.After(leaseRenew):
 		}
 	}
 	return nil
+}
+
+// reign waits for the lead, then runs schedule, pusher and the keeping of the store until another config is in force, one
+// of them gives up, or ctx ends.
+func (p *process) reign(ctx context.Context) error {
+	if err := p.house().lead.wait(ctx); err != nil {
+		return err
+	}
+	now := p.inForce.Load()
+	h := now.house
+	if err := h.greet(ctx, now.again); err != nil {
+		return err
+	}
+	reign, end := context.WithCancel(ctx)
+	defer end()
+	group, inner := errgroup.WithContext(reign)
+	group.Go(func() error { return h.schedule.Run(inner) })
+	group.Go(func() error { return h.outbox.serve(inner) })
+	group.Go(func() error { return h.seal(inner) })
+	group.Go(func() error { return h.prune(inner) })
+	group.Go(func() error {
+		select {
+		case <-p.moved:
+			end()
+		case <-inner.Done():
+		}
+		return nil
+	})
+	return group.Wait()
 }

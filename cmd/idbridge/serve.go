@@ -106,7 +106,7 @@ func (h *house) serve(ctx context.Context, l listeners) error {
 	}
 	group.Go(func() error { return p.conduct(ctx) })
 	group.Go(func() error { return p.hangups(ctx) })
-	group.Go(func() error { return h.watchdog(ctx) })
+	group.Go(func() error { return p.watchdog(ctx) })
 	h.log.Info("serving", "http", l.api.Addr().String(), "directories", len(h.rooms))
 	_, _ = daemon.SdNotify(false, daemon.SdNotifyReady) // outside systemd there is nobody to tell
 	err = group.Wait()
@@ -150,8 +150,9 @@ func (h *house) greet(ctx context.Context, again []string) error {
 	return nil
 }
 
-// watchdog feeds systemd's watchdog from a look at the store, so that a daemon that cannot work is restarted.
-func (h *house) watchdog(ctx context.Context) error {
+// watchdog feeds systemd's watchdog as long as the schedule's loops come round and the store answers, so that a daemon
+// that cannot work is restarted.
+func (p *process) watchdog(ctx context.Context) error {
 	every, err := daemon.SdWatchdogEnabled(false)
 	if err != nil || every == 0 {
 		return nil // a malformed WATCHDOG_USEC is systemd's affair
@@ -163,9 +164,14 @@ func (h *house) watchdog(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
-			if h.store.Ping(ctx) == nil {
-				_, _ = daemon.SdNotify(false, daemon.SdNotifyWatchdog)
-			}
+		}
+		h := p.house()
+		if stuck := h.schedule.Stuck(); len(stuck) > 0 {
+			h.log.Error("the schedule stands still: the watchdog is not fed", "directories", stuck)
+			continue
+		}
+		if h.store.Ping(ctx) == nil {
+			_, _ = daemon.SdNotify(false, daemon.SdNotifyWatchdog)
 		}
 	}
 }

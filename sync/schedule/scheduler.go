@@ -51,6 +51,7 @@ type desk struct {
 	table *timetable
 	limit time.Duration
 	busy  bool
+	round time.Time     // when the loop last came round; zero while none is at work
 	wake  chan struct{} // holds one token
 
 	listing    Spec // that Interval is about
@@ -124,9 +125,11 @@ func (s *Scheduler) Run(ctx context.Context) error {
 
 // loop serves one directory: one job at a time.
 func (s *Scheduler) loop(ctx context.Context, d *desk) {
+	defer d.rest()
 	for ctx.Err() == nil {
 		now := s.now()
 		d.mu.Lock()
+		d.round = s.Now()
 		job, ok := d.table.due(now)
 		wait := d.table.wait(now)
 		d.busy = ok
@@ -143,6 +146,32 @@ func (s *Scheduler) loop(ctx context.Context, d *desk) {
 		}
 		timer.Stop()
 	}
+}
+
+func (d *desk) rest() {
+	d.mu.Lock()
+	d.round = time.Time{}
+	d.mu.Unlock()
+}
+
+// Stuck names the directories whose loop stands still: it came round neither within two sleeps nor, when it works on a
+// run, within that run's limit and grace. A watchdog that asks this restarts a program whose schedule died in silence.
+func (s *Scheduler) Stuck() []string {
+	s.open()
+	var out []string
+	for _, t := range s.Timings {
+		d := s.desks[t.Directory]
+		d.mu.Lock()
+		patience := 2 * longestSleep
+		if d.busy {
+			patience += d.limit + s.Grace
+		}
+		if !d.round.IsZero() && s.Now().Sub(d.round) > patience {
+			out = append(out, t.Directory)
+		}
+		d.mu.Unlock()
+	}
+	return out
 }
 
 // note writes down how a job ended, and tells when the schedule slows down and when it is back.

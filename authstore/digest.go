@@ -14,7 +14,7 @@ import (
 func tables() []string {
 	return []string{
 		"audit", "audit_anchor", "audit_block", "audit_erased", "backoff", "claims", "conflicts", "counter", "directory_group", "flip", "grants", "group_role", "installation",
-		"keys", "lease", "links", "membership", "outbox", "plan_decision", "plans", "quarantine", "revision", "run_change", "run_created", "runs", "sent", "source", "tombstone", "users",
+		"key_spent", "keys", "lease", "links", "membership", "moves", "outbox", "plan_decision", "plans", "quarantine", "replay", "revision", "run_change", "run_created", "runs", "sent", "source", "tombstone", "users",
 	}
 }
 

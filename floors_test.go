@@ -54,6 +54,8 @@ var doors = map[string][]string{
 	"github.com/robfig/cron":          {"sync/schedule"},
 	"github.com/expr-lang/expr":       {"internal/mapping"},
 	"github.com/danielgtaylor/huma":   {"httpapi"},
+	"github.com/go-jose/go-jose":      {"httpapi"},
+	"golang.org/x/crypto":             {"httpapi"},
 	"github.com/goccy/go-yaml":        {"configs"},
 	"github.com/spf13/cobra":          {"cmd/idbridge"},
 	"github.com/vbauerster/mpb":       {"cmd/idbridge"},

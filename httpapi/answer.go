@@ -9,18 +9,35 @@ import (
 	"github.com/idbridge/idbridge/httpapi/problem"
 )
 
-// problem writes an error as the answer.
+// dialect is the shape in which a route says what went wrong.
+type dialect uint8
+
+const (
+	nativeDialect dialect = iota // RFC 9457
+	oauthDialect                 // RFC 6749, section 5.2
+	proxyDialect                 // 401 and 403 alone: a proxy makes an error of its own of anything else
+)
+
+// problem writes an error as the answer, in the dialect of the route.
 func (s *Server) problem(x *exchange, err error) {
 	p := *problem.From(err)
 	p.Instance = x.id
 	x.cause = p.Cause
-	s.limitHeaders(x, p.Status)
 	h := x.Header()
+	if x.dialect == proxyDialect {
+		p = forProxy(h, p)
+	}
+	s.limitHeaders(x, p.Status)
 	for name, values := range p.GetHeaders() {
 		h[name] = values
 	}
+	var answer any = &p
 	h.Set("Content-Type", problem.MediaType)
-	body, err := json.Marshal(&p)
+	if x.dialect == oauthDialect {
+		answer = oauthError{oauthCode(&p), p.Title}
+		h.Set("Content-Type", "application/json")
+	}
+	body, err := json.Marshal(answer)
 	if err != nil {
 		x.cause = err
 		x.WriteHeader(http.StatusInternalServerError)

@@ -24,6 +24,7 @@ type exchange struct {
 	octets  int64
 	cause   error // of a problem, for the log
 	hot     bool
+	dialect dialect
 	good    prometheus.Observer // of the hot route's good answers
 	facade  facade.Facade       // whose route it is; nil for the API's own
 }

@@ -14,8 +14,8 @@ import (
 
 // hotHandler is a hot route's pattern and what serves it.
 type hotHandler struct {
-	route string
-	serve http.HandlerFunc
+	method, route string
+	serve         http.HandlerFunc
 }
 
 // maxHotBody bounds the question on a hot route.
@@ -32,24 +32,29 @@ type hotSpec struct {
 // hotRoute serves a question that other programs ask all the time: the caller is proved, the body is read into a pooled
 // buffer, answer appends the JSON to another. On a cache hit nothing here reads the database, reflects, or writes a row.
 func (s *Server) hotRoute(h hotSpec, answer func(r *http.Request, x *exchange, body, out []byte) ([]byte, error)) {
-	path := h.path
 	if h.most == 0 {
 		h.most = maxHotBody
 	}
-	good := s.measures.observer(served{"POST " + base + path, http.MethodPost, "200"})
-	handle := func(w http.ResponseWriter, r *http.Request) {
+	s.quick(http.MethodPost, base+h.path, nativeDialect, func(x *exchange, r *http.Request) error { return s.hotAnswer(x, r, &h, answer) })
+}
+
+// quick registers a route that passes the router by. An error of handle is answered in the dialect.
+func (s *Server) quick(method, path string, in dialect, handle func(x *exchange, r *http.Request) error) {
+	route := method + " " + path
+	good := s.measures.observer(served{route, method, "200"})
+	serve := func(w http.ResponseWriter, r *http.Request) {
 		x, ok := w.(*exchange)
 		if !ok {
 			http.Error(w, "", http.StatusInternalServerError)
 			return
 		}
-		x.good = good
-		if err := s.hotAnswer(x, r, &h, answer); err != nil {
+		x.good, x.dialect = good, in
+		if err := handle(x, r); err != nil {
 			s.problem(x, err)
 		}
 	}
-	s.mux.HandleFunc("POST "+base+path, handle)
-	s.hot[base+path] = hotHandler{"POST " + base + path, handle}
+	s.mux.HandleFunc(route, serve)
+	s.hot[path] = hotHandler{method, route, serve}
 }
 
 func (s *Server) hotAnswer(

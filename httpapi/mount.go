@@ -107,5 +107,8 @@ func (s *Server) unmatched(x *exchange, r *http.Request, status int, allow strin
 		f.Refuse(x, r, status)
 		return
 	}
+	if strings.HasPrefix(r.URL.Path, "/oauth2/") {
+		x.dialect = oauthDialect
+	}
 	s.problem(x, problem.New(problem.OfStatus(status), ""))
 }

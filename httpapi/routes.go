@@ -24,6 +24,8 @@ func (s *Server) routes() {
 	s.planRoutes()
 	s.directoryRoutes()
 	s.explainRoutes()
+	s.oauthRoutes()
+	s.proxyRoutes()
 	s.hotRoute(hotSpec{path: "/keys/verify", need: []Permission{KeysVerify}}, s.verify)
 	s.hotRoute(hotSpec{path: "/check", query: true}, s.check)
 	s.hotRoute(hotSpec{path: "/check/batch", most: maxBatchBody}, s.checkBatch)
@@ -112,12 +114,13 @@ func describe[Q, A any](s *Server, path, id, summary string, need []Permission, 
 	})
 }
 
-// responses describes a good answer and the problems.
+// responses describes a good answer, nil for one without a body, and the problems.
 func (s *Server) responses(answer reflect.Type, errors ...int) map[string]*huma.Response {
 	registry := s.api.OpenAPI().Components.Schemas
-	out := map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{
-		"application/json": {Schema: registry.Schema(answer, true, "")},
-	}}}
+	out := map[string]*huma.Response{"200": {Description: "OK"}}
+	if answer != nil {
+		out["200"].Content = map[string]*huma.MediaType{"application/json": {Schema: registry.Schema(answer, true, "")}}
+	}
 	for _, status := range errors {
 		out[strconv.Itoa(status)] = &huma.Response{Description: http.StatusText(status), Content: map[string]*huma.MediaType{
 			problem.MediaType: {Schema: registry.Schema(reflect.TypeFor[problem.Problem](), true, "")},

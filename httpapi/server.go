@@ -134,7 +134,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		h.Set("Strict-Transport-Security", "max-age=31536000")
 	}
 	defer s.finish(x, r)
-	if hot, ok := s.hot[r.URL.Path]; ok && r.Method == http.MethodPost {
+	if hot, ok := s.hot[r.URL.Path]; ok && r.Method == hot.method {
 		x.hot, x.route = true, hot.route
 		hot.serve(x, r)
 		return

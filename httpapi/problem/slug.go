@@ -31,6 +31,9 @@ const (
 	PreconditionRequired   Slug = "precondition-required"
 	PreconditionFailed     Slug = "precondition-failed"
 	RevisionNotReached     Slug = "revision-not-reached"
+	SinceTooOld            Slug = "since-too-old"
+	IdempotencyReplayed    Slug = "idempotency-replayed"
+	NotYours               Slug = "not-yours"
 	RateLimited            Slug = "rate-limited"
 	Timeout                Slug = "timeout"
 	Unavailable            Slug = "unavailable"
@@ -94,6 +97,12 @@ func rare(s Slug) kind {
 		return kind{http.StatusPreconditionFailed, "Precondition failed", "It changed since you read it; read it again."}
 	case RevisionNotReached:
 		return kind{http.StatusConflict, "Revision not reached", "The store has not reached the revision asked for."}
+	case SinceTooOld:
+		return kind{http.StatusGone, "Since too old", "The log of changes begins later; forget what you know and start at its revision."}
+	case IdempotencyReplayed:
+		return kind{http.StatusConflict, "Done already", "This was asked with the same Idempotency-Key before, and its answer is no longer kept."}
+	case NotYours:
+		return kind{http.StatusBadRequest, "Not yours", "The token is another user's."}
 	case RateLimited:
 		return kind{http.StatusTooManyRequests, "Too many failures", "Wait as long as Retry-After says."}
 	case Timeout:

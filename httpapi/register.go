@@ -109,7 +109,8 @@ func (s *Server) admit(ctx huma.Context, need []Permission, next func(huma.Conte
 // authenticate proves who is calling and notes it in the exchange. Errors: *problem.Problem; the true reason of a failure
 // goes to the audit.
 func (s *Server) authenticate(x *exchange, r *http.Request) error {
-	who, err := s.resolver.Resolve(r.Context(), r.Header, x.from, x.started)
+	surface := credential.Native()
+	who, err := s.resolver.ResolveAt(r, &surface, x.from, x.started)
 	if err != nil {
 		p := problem.From(err)
 		if p.Status == http.StatusUnauthorized || p.Status == http.StatusTooManyRequests {

@@ -12,45 +12,90 @@ import (
 
 // Claim is one credential as a request carries it. Nothing in it is proved.
 type Claim struct {
-	Key      idbridge.Secret // an API key in any rendering
+	Key      idbridge.Secret // an API key in any rendering, or a token
 	Name     string          // Basic: who it claims to be
 	Password idbridge.Secret // Basic: his password, or a key of his
 	Basic    bool
+	Token    bool // Key holds a JWT
 }
+
+// maxClaims is how many header credentials a request can carry: X-API-KEY, X-Authorization, Authorization.
+const maxClaims = 3
 
 // Read finds the credentials of a request in X-API-KEY and Authorization (Bearer with a key, Basic). Other headers prove
 // nothing and are not looked at. Errors: *problem.Problem, 400 for a repeated header, 401 for one that cannot be read.
-func Read(h http.Header) ([]Claim, error) { return read(h, nil) }
+func Read(h http.Header) ([]Claim, error) {
+	return read(h, &Surface{Key: true, Bearer: true, Basic: true}, nil)
+}
 
-func read(h http.Header, claims []Claim) ([]Claim, error) {
-	keys, auth := h["X-Api-Key"], h["Authorization"]
-	if len(keys) > 1 || len(auth) > 1 {
+// read appends the credentials in the headers that the surface looks at, in their order.
+func read(h http.Header, s *Surface, claims []Claim) ([]Claim, error) {
+	var keys, raw, auth []string
+	if s.Key {
+		keys = h["X-Api-Key"]
+	}
+	if s.Token {
+		raw = h["X-Authorization"]
+	}
+	if s.Bearer || s.Basic || s.Token {
+		auth = h["Authorization"]
+	}
+	if len(keys) > 1 || len(raw) > 1 || len(auth) > 1 {
 		return nil, problem.New(problem.Malformed, "A header that carries a credential comes twice.")
 	}
 	if len(keys) == 1 {
 		claims = append(claims, Claim{Key: idbridge.NewSecret(keys[0])})
 	}
+	if len(raw) == 1 {
+		c, ok := bearer(raw[0], s)
+		if !ok {
+			return nil, Refuse("neither token nor key in X-Authorization")
+		}
+		claims = append(claims, c)
+	}
 	if len(auth) == 1 {
-		c, ok := authorization(auth[0])
+		c, seen, ok := authorization(auth[0], s)
 		if !ok {
 			return nil, Refuse("unreadable Authorization header")
 		}
-		claims = append(claims, c)
+		if seen {
+			claims = append(claims, c)
+		}
 	}
 	return claims, nil
 }
 
-func authorization(value string) (Claim, bool) {
+// authorization reads the header Authorization. seen is false for a scheme that is good elsewhere, ok for one that is not
+// good at all.
+func authorization(value string, s *Surface) (c Claim, seen, ok bool) {
 	scheme, rest, _ := strings.Cut(value, " ")
 	rest = strings.TrimLeft(rest, " ")
 	switch {
 	case strings.EqualFold(scheme, "Bearer"):
-		return Claim{Key: idbridge.NewSecret(rest)}, true
+		if !s.Bearer && !s.Token {
+			return Claim{}, false, true
+		}
+		c, ok = bearer(rest, s)
+		return c, ok, ok
 	case strings.EqualFold(scheme, "Basic"):
+		if !s.Basic {
+			return Claim{}, false, true
+		}
 		name, password, ok := ParseBasic(rest)
-		return Claim{Name: name, Password: idbridge.NewSecret(password), Basic: true}, ok
+		return Claim{Name: name, Password: idbridge.NewSecret(password), Basic: true}, ok, ok
 	}
-	return Claim{}, false
+	return Claim{}, false, false
+}
+
+// bearer tells tokens from keys by their look. ok is false for what the surface admits neither as one nor as the other.
+func bearer(value string, s *Surface) (c Claim, ok bool) {
+	token := s.Token && LooksLikeToken(value)
+	return Claim{Key: idbridge.NewSecret(value), Token: token}, token || s.Bearer
+}
+
+// LooksLikeToken tells a JWT from an API key: it starts eyJ and has two dots.
+func LooksLikeToken(value string) bool {
+	return strings.HasPrefix(value, "eyJ") && strings.Count(value, ".") == 2
 }
 
 // maxBasic bounds the decoded pair; longer ones are nobody's.
@@ -80,12 +125,4 @@ func hasControl(s string) bool {
 		}
 	}
 	return false
-}
-
-// Refuse is the one answer to every credential that fails. why is for the log and the audit alone.
-func Refuse(why string) *problem.Problem {
-	return problem.New(problem.Unauthenticated, "").
-		With("WWW-Authenticate", `Bearer realm="idbridge"`).
-		With("WWW-Authenticate", `Basic realm="idbridge", charset="UTF-8"`).
-		Because(&idbridge.Error{Kind: idbridge.Unauthentic, Msg: why})
 }

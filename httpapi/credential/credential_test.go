@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -85,7 +86,7 @@ type bed struct {
 	keys  map[string]idbridge.KeyText
 }
 
-func newBed(t *testing.T) *bed {
+func newBed(t testing.TB) *bed {
 	t.Helper()
 	b := &bed{now: time.Unix(1_800_000_000, 0), keys: map[string]idbridge.KeyText{}}
 	b.store = &shelf{users: map[string]idbridge.Access{}, links: map[idbridge.UserID][]idbridge.Link{}, keys: map[idbridge.KeyID]idbridge.Key{}}
@@ -110,6 +111,9 @@ func basic(name, password string) string {
 	return "Basic " + base64.StdEncoding.EncodeToString([]byte(name+":"+password))
 }
 
+// plain is a surface of keys and passwords.
+var plain = credential.Surface{Name: "api", Key: true, Bearer: true, Basic: true}
+
 func (b *bed) ask(headers ...string) (credential.Caller, *problem.Problem) {
 	return b.askFrom("192.0.2.1", headers...)
 }
@@ -119,7 +123,8 @@ func (b *bed) askFrom(from string, headers ...string) (credential.Caller, *probl
 	for i := 0; i < len(headers); i += 2 {
 		h.Add(headers[i], headers[i+1])
 	}
-	c, err := b.res.Resolve(context.Background(), h, netip.MustParseAddr(from), b.now)
+	r := &http.Request{Header: h, Method: http.MethodGet, URL: &url.URL{Path: "/"}, Host: "id.example.org"}
+	c, err := b.res.ResolveAt(r, &plain, netip.MustParseAddr(from), b.now)
 	if err == nil {
 		return c, nil
 	}

@@ -3,6 +3,7 @@ package credential
 import (
 	"container/list"
 	"hash/maphash"
+	"strconv"
 	"sync"
 	"time"
 
@@ -130,6 +131,11 @@ func (l *Limiter) Left(address string, now time.Time) int {
 
 // PerAddress returns the failures a minute that one address may make.
 func (l *Limiter) PerAddress() int { return l.limits.PerAddress }
+
+// policy is the value of the header RateLimit-Policy (IETF httpapi draft).
+func (l *Limiter) policy() string {
+	return `"failures";q=` + strconv.Itoa(l.limits.PerAddress) + `;w=60`
+}
 
 // with runs f on the entry under its lock; without add it does nothing for an unknown name.
 func (l *Limiter) with(name string, add bool, f func(*entry)) {

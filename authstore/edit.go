@@ -41,6 +41,7 @@ func (s *Store) AddUser(ctx context.Context, n idbridge.NewUser) (idbridge.User,
 		stones := newBatch(deleteRows, "tombstone", "user_name", "")
 		stones.add(pack(s.schema[idbridge.UserName].Match.Normal(u.UserName())))
 		t.note(idbridge.Audit{Actor: n.By, Action: "user.create", Target: u.UserName(), User: u.ID})
+		t.move(idbridge.Move{Kind: idbridge.MoveUser, User: u.ID})
 		t.changed = true
 		return t.flush(ctx, users, stones)
 	})
@@ -224,6 +225,13 @@ func (t *tx) purge(ctx context.Context, users []idbridge.User, by string) error 
 	if err != nil {
 		return err
 	}
+	spent := newBatch(addRows, "key_spent", "id", "")
+	for _, id := range keys {
+		spent.add(spentKey(id))
+	}
+	if err := t.flush(ctx, spent); err != nil {
+		return err
+	}
 	for _, table := range [...]string{"links", "claims", "grants", "keys", "outbox", "backoff", "flip"} {
 		if _, err := t.ExecContext(ctx, `DELETE FROM `+table+` WHERE `+t.s.among("user_id", 1), list); err != nil {
 			return fmt.Errorf("delete from %s: %w", table, err)
@@ -238,6 +246,9 @@ func (t *tx) purge(ctx context.Context, users []idbridge.User, by string) error 
 		return fmt.Errorf("close conflicts: %w", err)
 	}
 	t.changed = true
+	for _, id := range ids {
+		t.move(idbridge.Move{Kind: idbridge.MoveGone, User: id})
+	}
 	t.touched.users = append(t.touched.users, ids...)
 	t.touched.keys = append(t.touched.keys, keys...)
 	return nil

@@ -3,6 +3,7 @@ package authstore
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/idbridge/idbridge"
@@ -110,6 +111,12 @@ func (e *eraser) user(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := e.exec(ctx, "replay", `DELETE FROM replay WHERE caller = $1`, strconv.FormatInt(int64(e.w.user), 10)); err != nil {
+		return err
+	}
+	if err := e.exec(ctx, "moves", `UPDATE moves SET key_id = '' WHERE user_id = $1 AND key_id <> ''`, int64(e.w.user)); err != nil {
+		return err
+	}
 	return e.exec(ctx, "tombstone", `UPDATE tombstone SET user_name = '' WHERE user_id = $1 AND user_name <> ''`, int64(e.w.user))
 }
 
@@ -178,7 +185,7 @@ func (e *eraser) mentions(ctx context.Context) error {
 			}
 		}
 	}
-	for _, column := range [...]string{"quarantine.value", "sent.step"} {
+	for _, column := range [...]string{"quarantine.value", "sent.step", "replay.caller"} {
 		table, name, _ := strings.Cut(column, ".")
 		found, err := e.matching(ctx, table, name)
 		if err != nil {
@@ -226,7 +233,7 @@ func (e *eraser) keep() {
 			"without them nobody could prove that the audit is whole")
 	}
 	e.out.Kept = append(e.out.Kept,
-		"the counts of runs and plans, which name nobody",
+		"the counts of runs and plans, which name nobody, and digests of the ids of his keys, so that none is given twice",
 		"his record in the directory, and details of other people that name him, as the one he reports to: remove them there",
 		"backups, logs of the database and of the daemon, until they are overwritten or thrown away")
 }

@@ -87,6 +87,7 @@ func (f *feed) poll(ctx context.Context, s *Store) error {
 		}
 	}
 	f.good.Store(start)
+	s.bell.ring(revision)
 	return nil
 }
 

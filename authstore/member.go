@@ -106,14 +106,15 @@ func (c *commit) writeGrants(ctx context.Context) error {
 		if m.given == there[g] || user.gone {
 			continue
 		}
-		action := "revoke"
+		action, kind := "revoke", idbridge.MoveRevoke
 		if m.given {
-			action = "grant"
+			action, kind = "grant", idbridge.MoveGrant
 			come.add(int64(g.user), string(g.role), g.application, g.directory, pack(g.group), pack(m.name), "", c.t.now)
 		} else {
 			gone.add(int64(g.user), string(g.role), g.application, g.directory, pack(g.group))
 		}
 		c.t.note(c.auditRow(action, user, roleText(g.role, g.application)+" by group "+m.name))
+		c.t.move(idbridge.Move{Kind: kind, User: g.user, Role: g.role, Application: g.application})
 		c.t.touched.users = append(c.t.touched.users, g.user)
 		c.t.changed = true
 	}

@@ -38,6 +38,8 @@ type Store struct {
 	cache       *cache
 	feed        *feed
 	uses        *uses
+	bell        *bell
+	keepMoves   int64  // revisions whose moves are kept
 	release     string // of this program, for messages
 	path        string // SQLite: of the file
 	patience    *patience
@@ -52,7 +54,7 @@ func Open(ctx context.Context, c Config, o Options) (*Store, error) {
 	if faults := c.Validate(); len(faults) > 0 {
 		return nil, fmt.Errorf("open store: %w", errors.Join(faults...))
 	}
-	s := &Store{now: o.Now, log: o.Log, schema: o.Schema, outward: o.Outward, rules: o.RoleRules, holder: o.Holder, uses: &uses{}, background: &sync.WaitGroup{}, patience: &patience{}}
+	s := &Store{now: o.Now, log: o.Log, schema: o.Schema, outward: o.Outward, rules: o.RoleRules, holder: o.Holder, uses: &uses{}, bell: &bell{}, keepMoves: movesKept, background: &sync.WaitGroup{}, patience: &patience{}}
 	s.release, s.watch = o.Release, &watch{}
 	s.fill(o)
 	var err error

@@ -188,10 +188,10 @@ func (t *tx) attempt(ctx context.Context, f func() error) error {
 	if _, err := t.ExecContext(ctx, `SAVEPOINT attempt`); err != nil {
 		return fmt.Errorf("set savepoint: %w", err)
 	}
-	audits, users, keys, changed := len(t.audits), len(t.touched.users), len(t.touched.keys), t.changed
+	audits, moves, users, keys, changed := len(t.audits), len(t.moves), len(t.touched.users), len(t.touched.keys), t.changed
 	err := f()
 	if err != nil {
-		t.audits, t.changed = t.audits[:audits], changed
+		t.audits, t.moves, t.changed = t.audits[:audits], t.moves[:moves], changed
 		t.touched.users, t.touched.keys = t.touched.users[:users], t.touched.keys[:keys]
 		if _, back := t.ExecContext(ctx, `ROLLBACK TO SAVEPOINT attempt`); back != nil {
 			return fmt.Errorf("return to savepoint: %w", errors.Join(back, err))

@@ -19,6 +19,9 @@ const leapStep = 1_000_000_000
 // leaptFrom names the row of counter that holds the revision before the last leap.
 const leaptFrom = "leapt"
 
+// keysThatWork selects the keys that are enabled and not over at the moment that is parameter 1.
+const keysThatWork = `enabled AND revoked = 0 AND (overlap_until = 0 OR overlap_until > $1)`
+
 // keysWait is what a key's reason says while the store waits to be accepted.
 const keysWait = "this store is an older copy: keys wait until somebody accepts it with idbridge restore"
 
@@ -230,15 +233,15 @@ func (s *Store) readRestored(ctx context.Context) error {
 
 // Restored tells whether the store is an older copy of itself that nobody accepted yet. The zero Restoration: it is not.
 func (s *Store) Restored(ctx context.Context) (Restoration, error) {
-	out, err := readRestoration(ctx, s.read)
+	out, err := readRestoration(ctx, s.read, micros(s.now()))
 	return out, fault("read restoration", err)
 }
 
-func readRestoration(ctx context.Context, q queryer) (Restoration, error) {
+func readRestoration(ctx context.Context, q queryer, now int64) (Restoration, error) {
 	var out Restoration
 	var since, backup int64
 	_, err := one(q.QueryRowContext(ctx, `SELECT restored, backup, lost, lost_runs, why,
-		(SELECT COUNT(*) FROM keys WHERE enabled AND revoked = 0) FROM installation WHERE id = 1`),
+		(SELECT COUNT(*) FROM keys WHERE `+keysThatWork+`) FROM installation WHERE id = 1`, now),
 		&since, &backup, &out.Lost, &out.Runs, &out.Why, &out.Keys)
 	if err != nil || since == 0 {
 		return Restoration{}, err
@@ -258,7 +261,7 @@ func (s *Store) AcceptRestore(ctx context.Context, by string, keepKeys bool) (Re
 			return err
 		}
 		var err error
-		if out, err = readRestoration(ctx, t); err != nil {
+		if out, err = readRestoration(ctx, t, t.now); err != nil {
 			return err
 		}
 		if out.Since.IsZero() {
@@ -287,7 +290,8 @@ func (s *Store) AcceptRestore(ctx context.Context, by string, keepKeys bool) (Re
 
 // disableKeys disables every key that works, with an audit row for each.
 func (t *tx) disableKeys(ctx context.Context, by string) error {
-	rows, err := t.QueryContext(ctx, `UPDATE keys SET enabled = FALSE, version = version + 1 WHERE enabled AND revoked = 0 RETURNING id, user_id`)
+	rows, err := t.QueryContext(ctx, `UPDATE keys SET enabled = FALSE, version = version + 1 WHERE `+keysThatWork+`
+		RETURNING id, user_id`, t.now)
 	_, err = collect(rows, err, func(r *sql.Rows) (struct{}, error) {
 		a := idbridge.Audit{Actor: by, Action: "key.disable", Reason: "the store is an older copy: it may have been revoked since"}
 		err := r.Scan(&a.Target, &a.User)

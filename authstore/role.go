@@ -67,6 +67,7 @@ func (s *Store) GrantRole(ctx context.Context, id idbridge.UserID, role idbridge
 		rows := newBatch(addRows, "grants", grantKey, grantRest)
 		rows.add(int64(id), string(role), application, "", "", "", prose(by), t.now)
 		t.note(idbridge.Audit{Actor: by, Action: "grant", Target: u.UserName(), User: id, Reason: roleText(role, application)})
+		t.move(idbridge.Move{Kind: idbridge.MoveGrant, User: id, Role: role, Application: application})
 		t.changed = true
 		t.touched.users = append(t.touched.users, id)
 		return t.flush(ctx, rows)
@@ -97,6 +98,7 @@ func (s *Store) RevokeRole(ctx context.Context, id idbridge.UserID, role idbridg
 			rows := newBatch(deleteRows, "grants", grantKey, "")
 			rows.add(int64(id), string(role), application, "", "")
 			t.note(idbridge.Audit{Actor: by, Action: "revoke", Target: u.UserName(), User: id, Reason: roleText(role, application)})
+			t.move(idbridge.Move{Kind: idbridge.MoveRevoke, User: id, Role: role, Application: application})
 			t.changed = true
 			t.touched.users = append(t.touched.users, id)
 			return t.flush(ctx, rows)

@@ -10,9 +10,10 @@ import (
 	"github.com/idbridge/idbridge"
 )
 
-// keysWhere selects, as k, the keys that are enabled and neither revoked nor expired at the moment that is parameter n.
+// keysWhere selects, as k, the keys that are enabled and neither revoked nor rotated nor expired at the moment that is
+// parameter n.
 func keysWhere(n string) string {
-	return ` k.enabled AND k.revoked = 0 AND (k.expires = 0 OR k.expires > ` + n + `)`
+	return ` k.enabled AND k.revoked = 0 AND (k.expires = 0 OR k.expires > ` + n + `) AND (k.overlap_until = 0 OR k.overlap_until > ` + n + `)`
 }
 
 // standing reads what hangs on linked records without being part of them: their users' keys, refused writes, and changes of

@@ -32,6 +32,7 @@ type tx struct {
 	s       *Store
 	now     int64 // of the rows it writes, microseconds
 	audits  []idbridge.Audit
+	moves   []idbridge.Move
 	touched touched
 	changed bool   // users, links, roles or keys changed: the revision moves
 	point   string // failpoint's name, "" for none
@@ -112,7 +113,7 @@ func (t *tx) finish(ctx context.Context) (int64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("move revision: %w", err)
 	}
-	return revision, nil
+	return revision, t.writeMoves(ctx, revision)
 }
 
 func (t *tx) commit(revision int64) error {
@@ -134,6 +135,9 @@ func (t *tx) commit(revision int64) error {
 	t.s.dirty.Store(true)
 	if revision != 0 {
 		t.s.feed.own(revision)
+		if !t.s.postgres { // there the feed rings: it knows of what other processes did before
+			t.s.bell.ring(revision)
+		}
 	}
 	if t.point != "" {
 		return failpoint.Hit(t.point + ".after")

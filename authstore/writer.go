@@ -122,6 +122,7 @@ func (c *commit) writeMade(ctx context.Context) error {
 	if c.w.made.first == 0 {
 		return nil
 	}
+	c.t.move(idbridge.Move{Kind: idbridge.MoveImport})
 	rows := newBatch(insertRows, "run_created", "first:n", "last:n run:n")
 	rows.add(c.w.made.first, c.w.made.last, int64(c.lead.Run))
 	return c.t.flush(ctx, rows)

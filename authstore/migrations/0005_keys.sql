@@ -8,7 +8,7 @@ ALTER TABLE keys ADD COLUMN uses BIGINT NOT NULL DEFAULT 0;
 -- One key that is not on its way out for each user and slot.
 CREATE UNIQUE INDEX keys_slot ON keys (user_id, slot) WHERE revoked = 0 AND overlap_until = 0;
 
--- Ids of keys whose users are gone: no id is given twice.
+-- Digests of the ids of keys whose users are gone: no id is given twice.
 CREATE TABLE key_spent (id TEXT NOT NULL PRIMARY KEY);
 
 CREATE TABLE replay (

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/jmoiron/sqlx"
 	_ "modernc.org/sqlite" // the driver "sqlite"
@@ -64,6 +65,12 @@ func sqliteDSN(path, lock string, more ...string) string {
 	return "file:" + escaped + "?" + query.Encode()
 }
 
+// How long a taken lock is waited for.
+const (
+	lockTries = 20
+	lockPause = 25 * time.Millisecond
+)
+
 // takeLock locks the file for this process as long as the store is open. Errors: Locked, Invalid where the file system
 // cannot lock.
 func (s *Store) takeLock(path string) error {
@@ -72,6 +79,11 @@ func (s *Store) takeLock(path string) error {
 		return openFault("lock file", err)
 	}
 	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	// One who ends just now, or a child of his that has not come to its own program yet, lets go within the moment.
+	for try := 0; try < lockTries && errors.Is(err, syscall.EWOULDBLOCK); try++ {
+		time.Sleep(lockPause)
+		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	}
 	if err == nil {
 		s.lock = f
 		pid := strconv.Itoa(os.Getpid()) + "\n" // for the next one's message alone

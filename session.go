@@ -1,6 +1,9 @@
 package idbridge
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // What a session is worth.
 const (
@@ -41,7 +44,7 @@ type UserSession struct {
 func (s *UserSession) Over(now time.Time) string {
 	switch {
 	case !s.Ended.IsZero():
-		return s.Reason
+		return cmp.Or(s.Reason, "ended")
 	case !now.Before(s.Expires):
 		return "expired"
 	case now.Sub(s.Seen) >= SessionIdle:

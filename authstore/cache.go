@@ -1,6 +1,7 @@
 package authstore
 
 import (
+	"crypto/sha256"
 	"hash/maphash"
 	"sync"
 
@@ -15,6 +16,9 @@ type cache struct {
 	users shards[idbridge.UserID, access]
 	keys  shards[idbridge.KeyID, idbridge.Key]
 	names shards[string, idbridge.UserID] // folded login; proved by the user's own entry, so it needs no invalidation
+
+	sessions shards[int64, idbridge.UserSession]
+	digests  shards[[sha256.Size]byte, int64] // of sessions; proved by the session's own entry
 }
 
 // access is a cached picture of one user.
@@ -30,6 +34,8 @@ func newCache(size int) *cache {
 	c.users.init(size, seed)
 	c.keys.init(size, seed)
 	c.names.init(size, seed)
+	c.sessions.init(size, seed)
+	c.digests.init(size, seed)
 	return c
 }
 
@@ -39,6 +45,8 @@ func (c *cache) drop(t *touched) {
 		c.users.clear()
 		c.keys.clear()
 		c.names.clear()
+		c.sessions.clear()
+		c.digests.clear()
 		return
 	}
 	for _, id := range t.users {
@@ -46,6 +54,9 @@ func (c *cache) drop(t *touched) {
 	}
 	for _, id := range t.keys {
 		c.keys.drop(id)
+	}
+	for _, id := range t.sessions {
+		c.sessions.drop(id)
 	}
 }
 

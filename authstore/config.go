@@ -16,6 +16,9 @@ type Config struct {
 	URL string
 	// Password of the PostgreSQL user; it replaces one in the URL. Default: none.
 	Password idbridge.Secret
+	// SecretKey closes what the store must give back as it was: keys that sign tokens, and settings, which may hold passwords
+	// of other programs. 32 random octets in base64. Default: none, these lie open in the database.
+	SecretKey idbridge.Secret
 }
 
 // Options are what the rest of the program knows and the store needs. The zero Options work.
@@ -47,6 +50,11 @@ const sqliteScheme = "sqlite:"
 func (c Config) Validate() []error {
 	fault := func(msg, hint string) []error {
 		return []error{&idbridge.Error{Kind: idbridge.Invalid, Msg: msg, Hint: hint}}
+	}
+	if !c.SecretKey.IsEmpty() {
+		if _, err := parseSecretKey(c.SecretKey); err != nil {
+			return []error{err}
+		}
 	}
 	if c.URL == "" {
 		return fault("store url is missing", `write sqlite:idbridge.db or postgres://user@host/database?sslmode=verify-full`)

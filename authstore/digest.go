@@ -13,8 +13,8 @@ import (
 // tables lists every table of the store, in alphabetical order.
 func tables() []string {
 	return []string{
-		"audit", "audit_anchor", "audit_block", "audit_erased", "backoff", "claims", "conflicts", "counter", "directory_group", "flip", "grants", "group_role", "installation",
-		"key_spent", "keys", "lease", "links", "membership", "moves", "outbox", "plan_decision", "plans", "quarantine", "replay", "revision", "run_change", "run_created", "runs", "sent", "source", "tombstone", "users",
+		"application", "audit", "audit_anchor", "audit_block", "audit_erased", "backoff", "claims", "conflicts", "counter", "directory_group", "flip", "grants", "group_role", "installation",
+		"key_spent", "keys", "lease", "links", "membership", "moves", "outbox", "password", "plan_decision", "plans", "quarantine", "replay", "revision", "run_change", "run_created", "runs", "sent", "session", "setting", "signing_key", "source", "tombstone", "users",
 	}
 }
 

@@ -159,6 +159,9 @@ func (s *Store) SetSuspended(ctx context.Context, id idbridge.UserID, on bool, b
 			action := "user.restore"
 			if on {
 				action = "user.suspend"
+				if err := t.endOf(ctx, []idbridge.UserID{id}, by, idbridge.EndedBySuspend); err != nil {
+					return err
+				}
 			}
 			t.note(idbridge.Audit{Actor: by, Action: action, Target: u.UserName(), User: id, Reason: reason})
 			t.changed = true
@@ -232,7 +235,7 @@ func (t *tx) purge(ctx context.Context, users []idbridge.User, by string) error 
 	if err := t.flush(ctx, spent); err != nil {
 		return err
 	}
-	for _, table := range [...]string{"links", "claims", "grants", "keys", "outbox", "backoff", "flip"} {
+	for _, table := range [...]string{"links", "claims", "grants", "keys", "outbox", "backoff", "flip", "session", "password"} {
 		if _, err := t.ExecContext(ctx, `DELETE FROM `+table+` WHERE `+t.s.among("user_id", 1), list); err != nil {
 			return fmt.Errorf("delete from %s: %w", table, err)
 		}

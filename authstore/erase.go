@@ -91,7 +91,7 @@ func (e *eraser) run(ctx context.Context, id idbridge.UserID) error {
 
 // user removes the user with everything that is his, and takes the name off his tombstones.
 func (e *eraser) user(ctx context.Context) error {
-	for _, table := range [...]string{"users", "links", "claims", "grants", "keys", "outbox"} {
+	for _, table := range [...]string{"users", "links", "claims", "grants", "keys", "outbox", "session", "password"} {
 		column := "user_id"
 		if table == "users" {
 			column = "id"
@@ -172,7 +172,7 @@ func (e *eraser) mentions(ctx context.Context) error {
 	for _, column := range [...]string{
 		"keys.created_by", "keys.reason", "grants.granted_by", "outbox.author", "runs.author", "runs.error", "runs.hint", "plans.decided_by",
 		"conflicts.why", "conflicts.decided_by", "tombstone.deleted_by", "run_change.author", "run_change.why", "backoff.why",
-		"source.alarm", "quarantine.why",
+		"source.alarm", "quarantine.why", "session.reason", "password.set_by", "setting.set_by",
 	} {
 		table, name, _ := strings.Cut(column, ".")
 		found, err := e.matching(ctx, table, name)

@@ -38,6 +38,8 @@ type Store struct {
 	cache       *cache
 	feed        *feed
 	uses        *uses
+	seen        *seen
+	box         *secretBox
 	bell        *bell
 	keepMoves   int64  // revisions whose moves are kept
 	release     string // of this program, for messages
@@ -54,10 +56,13 @@ func Open(ctx context.Context, c Config, o Options) (*Store, error) {
 	if faults := c.Validate(); len(faults) > 0 {
 		return nil, fmt.Errorf("open store: %w", errors.Join(faults...))
 	}
-	s := &Store{now: o.Now, log: o.Log, schema: o.Schema, outward: o.Outward, rules: o.RoleRules, holder: o.Holder, uses: &uses{}, bell: &bell{}, keepMoves: movesKept, background: &sync.WaitGroup{}, patience: &patience{}}
+	s := &Store{now: o.Now, log: o.Log, schema: o.Schema, outward: o.Outward, rules: o.RoleRules, holder: o.Holder, uses: &uses{}, seen: &seen{}, bell: &bell{}, keepMoves: movesKept, background: &sync.WaitGroup{}, patience: &patience{}}
 	s.release, s.watch = o.Release, &watch{}
 	s.fill(o)
 	var err error
+	if s.box, err = newBox(c.SecretKey); err != nil {
+		return nil, fault("open store", err)
+	}
 	if path, ok := strings.CutPrefix(c.URL, sqliteScheme); ok {
 		err = s.openSQLite(path)
 	} else {
@@ -132,6 +137,9 @@ func (s *Store) start(ctx context.Context) error {
 	if err := s.feed.begin(ctx, s); err != nil {
 		return err
 	}
+	if err := s.closeSecrets(ctx); err != nil {
+		return err
+	}
 	s.putMark(ctx)
 	if err := s.expectMark(ctx); err != nil {
 		return err
@@ -139,6 +147,7 @@ func (s *Store) start(ctx context.Context) error {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
 	s.background.Go(func() { s.flushUses(background) })
+	s.background.Go(func() { s.keepSeen(background) })
 	if s.postgres {
 		s.background.Go(func() { s.feed.run(background, s) })
 		s.background.Go(func() { s.patience.watch(background, s.feed) })

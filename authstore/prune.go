@@ -35,6 +35,9 @@ func (s *Store) Prune(ctx context.Context, keep Retention, dry bool) (Pruned, er
 	p := pruner{s: s, dry: dry, out: Pruned{}}
 	now := s.now()
 	err := p.tombstones(ctx, now.AddDate(-tombstoneYears, 0, 0))
+	if err == nil {
+		err = p.sessions(ctx, micros(now.Add(-idbridge.SessionLife)))
+	}
 	if err == nil && keep.Runs > 0 {
 		err = p.runs(ctx, micros(now.Add(-keep.Runs)))
 	}
@@ -129,6 +132,11 @@ func (p *pruner) tombstones(ctx context.Context, before time.Time) error {
 		return err
 	}
 	return p.rows(ctx, "tombstone", "id, directory", `SELECT id, directory FROM tombstone WHERE at < $1`, micros(before))
+}
+
+// sessions removes those that are over for so long that no token of theirs is good, however it was told.
+func (p *pruner) sessions(ctx context.Context, before int64) error {
+	return p.rows(ctx, "session", "id", `SELECT id FROM session WHERE expires < $1`, before)
 }
 
 // oldRuns finds the runs that may go, oldest first. $2 is a list of runs that a waiting plan takes back.

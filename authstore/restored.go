@@ -274,6 +274,9 @@ func (s *Store) AcceptRestore(ctx context.Context, by string, keepKeys bool) (Re
 				return err
 			}
 		}
+		if _, err := t.endSessions(ctx, `id <> $3`, int64(0), by, "the store is an older copy"); err != nil {
+			return err
+		}
 		_, err = t.ExecContext(ctx, `UPDATE installation SET restored = 0, backup = 0, lost = 0, lost_runs = 0, why = '' WHERE id = 1`)
 		if err != nil {
 			return fmt.Errorf("end the wait: %w", err)

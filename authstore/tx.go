@@ -40,9 +40,10 @@ type tx struct {
 
 // touched names what the cache must forget.
 type touched struct {
-	users []idbridge.UserID
-	keys  []idbridge.KeyID
-	all   bool
+	users    []idbridge.UserID
+	keys     []idbridge.KeyID
+	sessions []int64
+	all      bool
 }
 
 // tx runs f in a write transaction, again when it lost a race; so f has no effect outside. Before it returns, the cache

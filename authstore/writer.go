@@ -203,6 +203,9 @@ func (c *commit) writeUsers(ctx context.Context) error {
 	if err := c.t.purge(ctx, gone, "directory:"+c.lead.Directory); err != nil {
 		return err
 	}
+	if err := c.endSessions(ctx); err != nil {
+		return err
+	}
 	return c.t.flush(ctx, come.sortedBy(0), moved.sortedBy(0), freed, taken.sortedBy(0))
 }
 

@@ -21,5 +21,5 @@ func Wait(id ExternalID, attempts int) time.Duration {
 	}
 	h := fnv.New32a()
 	h.Write([]byte(id.Directory + "\x00" + id.ID)) // never fails
-	return wait + time.Duration(uint64(wait)/5*uint64(h.Sum32()&0xffff)>>16)
+	return wait + wait/5*time.Duration(h.Sum32()&0xffff)>>16
 }

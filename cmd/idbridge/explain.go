@@ -99,7 +99,7 @@ func (h *house) explainLink(ctx context.Context, e *idbridge.Explanation, l *idb
 		e.Records = append(e.Records, idbridge.ExplainedRecord{
 			Link: l.ID, State: l.State, Error: "the config has no directory of that name any more", Since: l.Since,
 		})
-		return nil
+		return nil //nolint:nilerr // it is told in the record itself
 	}
 	record, err := h.engine.Explain(ctx, r.target, e.User, l.ID)
 	if err != nil {

@@ -84,7 +84,12 @@ func TestUsesAreWritten(t *testing.T) {
 		b.Touch("aaaaaaaa", "10.0.0.3", at.Add(-time.Minute))
 		b.Touch("nobody's", "10.0.0.4", at)
 		b.reopen()
-		if k := must(b.Keys(ctx, id))(t)[0]; !k.LastUsed.Equal(at) || k.Version != 1 {
+		if k := must(b.Keys(ctx, id))(t)[0]; !k.LastUsed.Equal(at) || k.LastAddress != "10.0.0.2" || k.Uses != 3 || k.Version != 1 {
+			t.Errorf("key %+v", k)
+		}
+		b.Touch("aaaaaaaa", "10.0.0.5", at.Add(-time.Minute)) // noted by a process that writes late
+		b.reopen()
+		if k := must(b.Keys(ctx, id))(t)[0]; !k.LastUsed.Equal(at) || k.LastAddress != "10.0.0.2" || k.Uses != 4 {
 			t.Errorf("key %+v", k)
 		}
 		if now := must(b.Revision(ctx))(t); now != before {

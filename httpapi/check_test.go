@@ -166,5 +166,5 @@ func TestStrictBodies(t *testing.T) {
 		b.as("boss", "POST", "/api/v1/check", body).problem(422, "invalid")
 	}
 	b.as("boss", "POST", "/api/v1/keys/verify", `{"key":"x","ip":"nonsense"}`).problem(422, "invalid")
-	b.as("boss", "POST", "/api/v1/check?explain=true", `{"user":1,"role":"X"}`).problem(422, "invalid")
+	b.as("boss", "POST", "/api/v1/check?explain=1", `{"user":1,"role":"X"}`).problem(422, "invalid")
 }

@@ -37,6 +37,9 @@ type Config struct {
 
 	// Permissions adds to what roles may do; the built-in roles keep what DefaultPermissions gives them.
 	Permissions map[idbridge.Role][]Permission
+	// KeysPerUser is how many keys a user may have that are good: the primary one and others with names. Default 1. More keys
+	// are more to lose track of.
+	KeysPerUser int
 	// PublicURL is how clients reach the API; https turns HSTS on. Default: none, links are relative.
 	PublicURL string
 	// TrustedProxies may name the client's address in X-Forwarded-For. Default: none. Too wide a list lets anybody choose the
@@ -99,6 +102,9 @@ func (c *Config) withDefaults() {
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.KeysPerUser < 1 {
+		c.KeysPerUser = 1
 	}
 	if c.Now == nil {
 		c.Now = time.Now

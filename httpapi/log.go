@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"time"
@@ -55,20 +56,27 @@ func knownMethod(m string) string {
 }
 
 // auditRefusal writes the true reason of a failed sign-in, at most auditedPerSecond times a second.
-func (s *Server) auditRefusal(ctx context.Context, x *exchange, action string, cause error) {
+func (s *Server) auditRefusal(ctx context.Context, x *exchange, cause error) {
 	if !s.audited.AllowN(s.config.Now(), 1) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
-	reason := ""
-	if cause != nil {
-		reason = cause.Error()
-	}
-	err := s.config.Store.AddAudit(ctx, idbridge.Audit{
-		At: s.config.Now(), Actor: "anonymous", Action: action, Target: "http", Result: "refused", Reason: reason,
+	row := idbridge.Audit{
+		At: s.config.Now(), Actor: "anonymous", Action: credential.RefusedSignIn, Target: "http", Result: "refused",
 		Address: x.from.String(), Request: x.id,
-	})
+	}
+	if cause != nil {
+		row.Reason = cause.Error()
+	}
+	var refusal *credential.Refusal
+	if errors.As(cause, &refusal) {
+		row.Action, row.User = refusal.Action, refusal.User
+		if refusal.Key != "" {
+			row.Target = string(refusal.Key)
+		}
+	}
+	err := s.config.Store.AddAudit(ctx, row)
 	if err != nil {
 		s.config.Log.LogAttrs(ctx, slog.LevelWarn, "audit row not written", slog.String("request", x.id), slog.Any("cause", err))
 	}

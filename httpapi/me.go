@@ -166,7 +166,7 @@ func (s *Server) primary(ctx context.Context, id idbridge.UserID) (*idbridge.Key
 		return nil, err
 	}
 	for i := range keys {
-		if keys[i].Slot == idbridge.PrimarySlot && keys[i].Revoked.IsZero() {
+		if keys[i].Slot == idbridge.PrimarySlot && keys[i].Revoked.IsZero() && keys[i].Overlap.IsZero() {
 			return &keys[i], nil
 		}
 	}
@@ -189,6 +189,10 @@ func (s *Server) meRoutes() {
 		method: http.MethodPost, path: "/me/key", id: "make-my-key", summary: "Make a key; the one before dies in the same moment", tag: tag,
 		status: http.StatusCreated, errors: []int{http.StatusForbidden, http.StatusConflict},
 	}, s.makeMyKey)
+	register(s, operation{
+		method: http.MethodPost, path: "/me/key/rotate", id: "rotate-my-key", summary: "Put a new key in the place of the own primary one", tag: tag,
+		status: http.StatusCreated, errors: []int{http.StatusForbidden, http.StatusNotFound, http.StatusConflict},
+	}, s.rotateMyKey)
 	register(s, operation{
 		method: http.MethodDelete, path: "/me/key", id: "delete-my-key", summary: "End the own primary key", tag: tag,
 		errors: []int{http.StatusForbidden, http.StatusNotFound, http.StatusPreconditionFailed},

@@ -2,8 +2,8 @@ package httpapi
 
 import (
 	"context"
-	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/idbridge/idbridge"
@@ -54,7 +54,9 @@ type renderings struct {
 }
 
 type newKeyInput struct {
-	Body *struct{} `doc:"Nothing can be chosen yet; an empty object, or no body."`
+	OnceHeader
+
+	Body *struct{} `doc:"Nothing can be chosen here; an empty object, or no body."`
 }
 
 type newKeyOutput struct {
@@ -63,12 +65,15 @@ type newKeyOutput struct {
 	Body     newKeyView
 }
 
+// firstVersion is the entity tag of what was just made.
+const firstVersion = 1
+
 // mint refuses a caller who may not make keys: a key mints no keys, and generating needs its permission.
 func (s *Server) mint(who *credential.Caller) error {
 	if !who.MayMint(string(KeysAdmin)) {
 		return problem.New(problem.KeyCannotMint, "")
 	}
-	for _, role := range s.roles[KeysGenerate] {
+	for _, role := range slices.Concat(s.roles[KeysGenerate], s.roles[KeysAdmin]) {
 		if who.Has(role) {
 			return nil
 		}
@@ -77,51 +82,81 @@ func (s *Server) mint(who *credential.Caller) error {
 }
 
 // makeMyKey draws a key, stores its digest and shows it once. The key before it dies in the same transaction.
-func (s *Server) makeMyKey(ctx context.Context, who *credential.Caller, _ *newKeyInput) (*newKeyOutput, error) {
+func (s *Server) makeMyKey(ctx context.Context, who *credential.Caller, in *newKeyInput) (*newKeyOutput, error) {
 	if err := s.mint(who); err != nil {
 		return nil, err
 	}
-	u, err := s.config.Store.User(ctx, who.User())
+	if err := s.complete(ctx, who.User()); err != nil {
+		return nil, err
+	}
+	o, err := s.newOnce(in.OnceHeader, who.User(), "POST /me/key")
 	if err != nil {
 		return nil, err
+	}
+	key := idbridge.Key{
+		User: who.User(), Slot: idbridge.PrimarySlot, Enabled: true, Created: s.config.Now(), CreatedBy: by(who), Scopes: ownScopes(who),
+	}
+	made, err := s.issue(ctx, key, o, s.create(by(who)))
+	if err != nil {
+		return nil, err
+	}
+	return &newKeyOutput{ETag: etag(firstVersion), Location: base + "/me/key", Body: *made}, nil
+}
+
+// ownScopes are the scopes of a key when none are asked for: never more than its maker's credential has.
+func ownScopes(who *credential.Caller) []string {
+	if who.Key != "" {
+		return who.Scopes
+	}
+	return []string{credential.AllScopes}
+}
+
+// complete refuses to make a key for a person whose profile lacks what a key needs. Errors: 404, 409.
+func (s *Server) complete(ctx context.Context, id idbridge.UserID) error {
+	u, err := s.config.Store.User(ctx, id)
+	if err != nil {
+		return err
 	}
 	if gaps := missing(&u); len(gaps) > 0 {
 		p := problem.New(problem.ProfileIncomplete, "")
 		p.Missing = gaps
-		return nil, p
+		return p
 	}
-	scopes := []string{credential.AllScopes}
-	if who.How == credential.ByKey {
-		scopes = who.Scopes // never more than its maker's
+	return nil
+}
+
+// RotateBody says how long the old key is good beside the new one.
+type RotateBody struct {
+	OverlapSeconds int64 `json:"overlapSeconds,omitempty" minimum:"0" maximum:"2592000" doc:"So long both keys are good; default 0, at most 30 days."`
+}
+
+func (r *RotateBody) overlap() time.Duration {
+	if r == nil {
+		return 0
 	}
-	text, key, err := s.newKey(ctx, u.ID, scopes, by(who))
+	return time.Duration(r.OverlapSeconds) * time.Second
+}
+
+type rotateMyKeyInput struct {
+	OnceHeader
+
+	Body *RotateBody
+}
+
+// rotateMyKey puts a new key in the place of the own primary one.
+func (s *Server) rotateMyKey(ctx context.Context, who *credential.Caller, in *rotateMyKeyInput) (*newKeyOutput, error) {
+	k, err := s.primary(ctx, who.User())
 	if err != nil {
 		return nil, err
 	}
-	return &newKeyOutput{ETag: etag(key.Version), Location: base + "/me/key", Body: newKeyView{
-		ID: key.ID, Key: text.Native(), Renderings: renderings{text.Native(), text.Dotted(), text.Plain()}, State: key.State(s.config.Now()),
-		Scopes: nonNil(key.Scopes), CreatedAt: moment(key.Created), ExpiresAt: moment(key.Expires),
-	}}, nil
-}
-
-// newKey draws until the store takes the id: 62⁸ ids make a second draw a rarity, and a third one a fault.
-func (s *Server) newKey(ctx context.Context, user idbridge.UserID, scopes []string, by string) (idbridge.KeyText, idbridge.Key, error) {
-	var last error
-	for range 3 {
-		text, err := idbridge.NewKeyText(s.random)
-		if err != nil {
-			return text, idbridge.Key{}, fmt.Errorf("make a key: %w", err)
-		}
-		key, err := s.config.Store.CreateKey(ctx, idbridge.Key{
-			ID: text.ID(), User: user, Slot: idbridge.PrimarySlot, Digest: text.Digest(), Enabled: true, Created: s.config.Now(), CreatedBy: by,
-			Scopes: scopes,
-		}, by)
-		if err == nil || idbridge.KindOf(err) != idbridge.Exists {
-			return text, key, err
-		}
-		last = err
+	o, err := s.newOnce(in.OnceHeader, who.User(), "POST /me/key/rotate", in.Body.overlap())
+	if err != nil {
+		return nil, err
 	}
-	return idbridge.KeyText{}, idbridge.Key{}, fmt.Errorf("make a key: %w", last)
+	if k == nil {
+		return nil, errNoKey()
+	}
+	return s.rotate(ctx, who, k, in.Body.overlap(), o, "/me/key")
 }
 
 type deleteKeyInput struct {

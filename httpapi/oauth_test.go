@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -68,7 +69,7 @@ func TestIntrospection(t *testing.T) {
 	b.form("app", "/oauth2/introspect?token=x", url.Values{"token": {"x"}}).oauth(400, "invalid_request")
 	b.form("app", "/oauth2/introspect", url.Values{"token": {string(make([]byte, 20<<10))}}).oauth(413, "invalid_request")
 	b.closeStore()
-	b.form("app", "/oauth2/introspect", url.Values{"token": {"ZZZZZZZZ" + old.Plain()[8:]}}).oauth(503, "temporarily_unavailable")
+	b.form("app", "/oauth2/introspect", url.Values{"token": {"ZZZZZZZZ" + old.Plain()[8:]}}).failed()
 }
 
 func TestOAuthRevocation(t *testing.T) {
@@ -111,4 +112,12 @@ func (b *bed) closeStore() {
 		b.t.Fatal(err)
 	}
 	b.closed = true
+}
+
+// failed checks that nothing is told but that it did not work.
+func (a *answer) failed() {
+	a.t.Helper()
+	if a.status < 500 || strings.Contains(a.body, "active") {
+		a.t.Errorf("%d %s", a.status, a.body)
+	}
 }

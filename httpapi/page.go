@@ -33,22 +33,37 @@ func (p *PageQuery) limit() int {
 // after reads the cursor: the id that the page before ended with, 0 for the first page. kind keeps cursors of different
 // lists apart. Error: 400.
 func (p *PageQuery) after(kind string) (int64, error) {
+	text, err := p.afterText(kind)
+	if err != nil || text == "" {
+		return 0, err
+	}
+	if id, err := strconv.ParseInt(text, 10, 64); err == nil && id > 0 {
+		return id, nil
+	}
+	return 0, errCursor()
+}
+
+// afterText does the same for a list whose ids are texts; "" for the first page.
+func (p *PageQuery) afterText(kind string) (string, error) {
 	if p.Cursor == "" {
-		return 0, nil
+		return "", nil
 	}
 	raw, err := base64.RawURLEncoding.DecodeString(p.Cursor)
 	if err == nil {
-		text, ok := strings.CutPrefix(string(raw), kind+":")
-		if id, err := strconv.ParseInt(text, 10, 64); ok && err == nil && id > 0 {
-			return id, nil
+		if text, ok := strings.CutPrefix(string(raw), kind+":"); ok && text != "" {
+			return text, nil
 		}
 	}
-	return 0, problem.New(problem.Malformed, "The cursor is not one of this list.")
+	return "", errCursor()
 }
 
+func errCursor() error { return problem.New(problem.Malformed, "The cursor is not one of this list.") }
+
 // next makes the cursor that follows id.
-func next(kind string, id int64) string {
-	return base64.RawURLEncoding.EncodeToString([]byte(kind + ":" + strconv.FormatInt(id, 10)))
+func next(kind string, id int64) string { return nextText(kind, strconv.FormatInt(id, 10)) }
+
+func nextText(kind, id string) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(kind + ":" + id))
 }
 
 // link returns the Link header to the next page of path, with the list's own parameters kept.

@@ -114,7 +114,7 @@ func (s *Server) authenticate(x *exchange, r *http.Request) error {
 	if err != nil {
 		p := problem.From(err)
 		if p.Status == http.StatusUnauthorized || p.Status == http.StatusTooManyRequests {
-			s.auditRefusal(r.Context(), x, "signin.refused", p.Cause)
+			s.auditRefusal(r.Context(), x, p.Cause)
 		}
 		return p
 	}

@@ -24,6 +24,7 @@ func (s *Server) routes() {
 	s.planRoutes()
 	s.directoryRoutes()
 	s.explainRoutes()
+	s.keyRoutes()
 	s.oauthRoutes()
 	s.proxyRoutes()
 	s.hotRoute(hotSpec{path: "/keys/verify", need: []Permission{KeysVerify}}, s.verify)
@@ -61,7 +62,7 @@ type verifyQuestion struct {
 
 type verifyAnswer struct {
 	Valid         bool            `json:"valid"`
-	Code          string          `json:"code" enum:"VALID,NOT_FOUND,DISABLED,EXPIRED,REVOKED,USER_DISABLED,SCOPE,ROLE"`
+	Code          string          `json:"code" enum:"VALID,NOT_FOUND,DISABLED,EXPIRED,REVOKED,USER_DISABLED,IP_DENIED,SCOPE,ROLE,RATE_LIMITED"`
 	KeyID         idbridge.KeyID  `json:"keyId,omitempty"`
 	User          *verifiedUser   `json:"user,omitempty"`
 	Admin         bool            `json:"admin,omitempty"`

@@ -38,7 +38,9 @@ type Server struct {
 	measures  *measures
 	audited   *rate.Limiter // audit rows of failed sign-ins
 	explained *rate.Limiter // explanations
+	leaks     *rate.Limiter // reports of leaked keys
 	random    io.Reader     // keys are drawn from it
+	sealing   []byte        // of answers that are kept for a moment
 	exchanges sync.Pool
 	buffers   sync.Pool
 	headers   fixedHeaders
@@ -64,7 +66,7 @@ func New(c Config) (*Server, error) {
 	c.withDefaults()
 	s := &Server{
 		config: c, roles: rolesOf(c.Permissions), mux: &router{ServeMux: http.NewServeMux()}, hot: map[string]hotHandler{},
-		audited: rate.NewLimiter(auditedPerSecond, auditedPerSecond), explained: newExplainLimit(), random: rand.Reader,
+		audited: rate.NewLimiter(auditedPerSecond, auditedPerSecond), explained: newExplainLimit(), leaks: newLeakLimit(), random: rand.Reader,
 	}
 	s.policies = map[string]*plan.Policy{}
 	for i := range c.Directories {
@@ -85,6 +87,10 @@ func New(c Config) (*Server, error) {
 		return nil, fmt.Errorf("http api: read random octets: %w", err)
 	}
 	s.prefix = hex.EncodeToString(seed[:]) + "-"
+	s.sealing = make([]byte, 32)
+	if _, err := io.ReadFull(s.random, s.sealing); err != nil {
+		return nil, fmt.Errorf("http api: read random octets: %w", err)
+	}
 	var err error
 	if s.measures, err = newMeasures(c.Metrics, &s.config); err != nil {
 		return nil, fmt.Errorf("http api: %w", err)

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"iter"
+	"time"
 
 	"github.com/idbridge/idbridge"
 	"github.com/idbridge/idbridge/httpapi/credential"
@@ -53,6 +54,32 @@ type ownKeys interface {
 	// CreateKey replaces the primary key of the user in one transaction. Error: Exists when the id is taken.
 	CreateKey(ctx context.Context, k idbridge.Key, by string) (idbridge.Key, error)
 	RevokeKey(ctx context.Context, id idbridge.KeyID, by, reason string) error
+	// CreateKeyOnce does the same under a token, in one transaction: what was done under it before comes back instead. seal
+	// makes of the key the answer to be kept.
+	CreateKeyOnce(ctx context.Context, k idbridge.Key, by string, r idbridge.Replay, seal func(idbridge.Key) ([]byte, error)) (
+		made idbridge.Key, earlier *idbridge.Replay, err error)
+}
+
+// changedKeys changes keys that are there.
+type changedKeys interface {
+	// SetKeyEnabled disables a key or enables it again. Errors: NotFound, Conflicting for one that is over.
+	SetKeyEnabled(ctx context.Context, id idbridge.KeyID, on bool, by string) error
+	// PatchKey changes what limits a key. Errors: NotFound, Invalid, Conflicting.
+	PatchKey(ctx context.Context, id idbridge.KeyID, p idbridge.KeyPatch, by string) (idbridge.Key, error)
+	// RotateKey puts a fresh key in the place of another, which is good for the overlap. Errors: NotFound, Invalid, Exists,
+	// Conflicting.
+	RotateKey(ctx context.Context, old idbridge.KeyID, fresh idbridge.Key, overlap time.Duration, by string) (idbridge.Key, error)
+	// RotateKeyOnce does the same under a token.
+	RotateKeyOnce(ctx context.Context, old idbridge.KeyID, fresh idbridge.Key, overlap time.Duration, by string, r idbridge.Replay,
+		seal func(idbridge.Key) ([]byte, error)) (made idbridge.Key, earlier *idbridge.Replay, err error)
+}
+
+// allKeys finds keys whosever they are.
+type allKeys interface {
+	// FindKeys returns keys by id. Error: Invalid.
+	FindKeys(ctx context.Context, f idbridge.KeyFilter) ([]idbridge.Key, error)
+	// RevokeKeys revokes what the filter selects in one transaction, which dry undoes, and returns it. Error: Invalid.
+	RevokeKeys(ctx context.Context, f idbridge.KeyFilter, by, reason string, dry bool) ([]idbridge.Key, error)
 }
 
 // history is what runs left behind.
@@ -94,6 +121,8 @@ type Store interface { //nolint:interfacebloat // a sum of parts, each of few me
 	standing
 	roles
 	ownKeys
+	changedKeys
+	allKeys
 	history
 	shelf
 	judge

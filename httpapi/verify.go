@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -13,7 +14,8 @@ import (
 	"github.com/idbridge/idbridge/httpapi/problem"
 )
 
-// The codes of /keys/verify. A wrong secret is NOT_FOUND. A key that is not valid yet is DISABLED.
+// The codes of /keys/verify. A wrong secret is NOT_FOUND. A key that is not valid yet is DISABLED, one whose successor has
+// taken over is REVOKED. RATE_LIMITED is what a bad key becomes when its address brought too many; a good one never does.
 const (
 	codeValid        = "VALID"
 	codeNotFound     = "NOT_FOUND"
@@ -21,6 +23,8 @@ const (
 	codeExpired      = "EXPIRED"
 	codeRevoked      = "REVOKED"
 	codeUserDisabled = "USER_DISABLED"
+	codeIPDenied     = "IP_DENIED"
+	codeRateLimited  = "RATE_LIMITED"
 	codeScope        = "SCOPE"
 	codeRole         = "ROLE"
 )
@@ -40,7 +44,7 @@ func (s *Server) inspect(ctx context.Context, text idbridge.Secret, at time.Time
 		return idbridge.Key{}, idbridge.Access{}, codeNotFound, nil //nolint:nilerr // the answer says it
 	}
 	switch key.State(at) {
-	case idbridge.KeyRevoked:
+	case idbridge.KeyRevoked, idbridge.KeyRotated:
 		return key, access, codeRevoked, nil
 	case idbridge.KeyDisabled, idbridge.KeyPending:
 		return key, access, codeDisabled, nil
@@ -58,6 +62,7 @@ func (s *Server) inspect(ctx context.Context, text idbridge.Secret, at time.Time
 type verification struct {
 	key                      idbridge.Secret
 	ip, scope, role, appName string
+	from                     netip.Addr // ip, read; zero when it was not told
 }
 
 func readVerification(body []byte) (verification, error) {
@@ -71,9 +76,11 @@ func readVerification(body []byte) (verification, error) {
 			if fault := text(value, &v.ip); fault != "" {
 				return fault
 			}
-			if _, err := netip.ParseAddr(v.ip); err != nil {
+			from, err := netip.ParseAddr(v.ip)
+			if err != nil {
 				return "expected an IP address"
 			}
+			v.from = from.Unmap().WithZone("")
 			return ""
 		case "scope":
 			return text(value, &v.scope)
@@ -104,14 +111,19 @@ func (s *Server) verify(r *http.Request, x *exchange, body, out []byte) ([]byte,
 	}
 	if code == codeValid {
 		switch {
+		case !key.Admits(v.from):
+			code = codeIPDenied
 		case v.scope != "" && !slices.Contains(key.Scopes, credential.AllScopes) && !slices.Contains(key.Scopes, v.scope):
 			code = codeScope
 		case v.role != "" && !access.Has(idbridge.Role(v.role), v.appName):
 			code = codeRole
 		}
 	}
+	if code == codeRevoked && key.State(at) == idbridge.KeyRotated {
+		s.auditReuse(ctx, x, &key, v.ip)
+	}
 	if code != codeValid {
-		return s.appendInvalid(ctx, out, code, &access, at)
+		return s.appendInvalid(ctx, out, s.limited(code, &v, at), &access, at)
 	}
 	s.config.Store.Touch(key.ID, v.ip, at)
 	out = append(out, `{"valid":true,"code":"VALID","keyId":`...)
@@ -178,4 +190,40 @@ func appendRoles(out []byte, grants []idbridge.Grant, application string) []byte
 		out = appendText(out, string(grants[i].Role))
 	}
 	return append(out, ']')
+}
+
+// limited counts bad keys under the address that brought them, and says so instead of what is wrong when there were too many.
+func (s *Server) limited(code string, v *verification, at time.Time) string {
+	switch code {
+	case codeScope, codeRole: // the key is good
+		return code
+	}
+	if !v.from.IsValid() {
+		return code
+	}
+	counter := s.resolver.Limiter()
+	network := v.from.String()
+	if p, err := v.from.Prefix(64); err == nil && v.from.Is6() { // what one client owns, as at the door
+		network = p.String()
+	}
+	wait := counter.Wait(network, "", at)
+	counter.Failed(network, "", at)
+	if wait > 0 {
+		return codeRateLimited
+	}
+	return code
+}
+
+// auditReuse notes that a key was presented whose successor has taken over.
+func (s *Server) auditReuse(ctx context.Context, x *exchange, key *idbridge.Key, address string) {
+	if !s.audited.AllowN(s.config.Now(), 1) {
+		return
+	}
+	err := s.config.Store.AddAudit(ctx, idbridge.Audit{
+		At: s.config.Now(), Actor: x.who.Name(), Action: credential.RefusedReuse, Target: string(key.ID), User: key.User, Result: "refused",
+		Reason: "replaced by " + string(key.ReplacedBy), Address: address, Request: x.id,
+	})
+	if err != nil {
+		s.config.Log.LogAttrs(ctx, slog.LevelWarn, "audit row not written", slog.String("request", x.id), slog.Any("cause", err))
+	}
 }

@@ -62,21 +62,33 @@ func globalRoles(a *idbridge.Access) []idbridge.Role {
 
 // keyView is a key without its secret.
 type keyView struct {
-	ID        idbridge.KeyID    `json:"id"`
-	State     idbridge.KeyState `json:"state"`
-	Enabled   bool              `json:"enabled"`
-	Scopes    []string          `json:"scopes"`
-	CreatedAt *time.Time        `json:"createdAt"`
-	CreatedBy string            `json:"createdBy"`
-	ExpiresAt *time.Time        `json:"expiresAt"`
-	LastUsed  *time.Time        `json:"lastUsedAt"`
-	Version   int64             `json:"version"`
+	ID           idbridge.KeyID    `json:"id"`
+	User         idbridge.UserID   `json:"user"`
+	Slot         string            `json:"slot" doc:"primary, or a name."`
+	State        idbridge.KeyState `json:"state" enum:"active,disabled,pending,expired,revoked,rotated"`
+	Enabled      bool              `json:"enabled"`
+	Scopes       []string          `json:"scopes"`
+	Allow        []string          `json:"allow" doc:"Networks that it may come from; none: from anywhere."`
+	CreatedAt    *time.Time        `json:"createdAt"`
+	CreatedBy    string            `json:"createdBy"`
+	NotBefore    *time.Time        `json:"notBefore"`
+	ExpiresAt    *time.Time        `json:"expiresAt"`
+	OverlapUntil *time.Time        `json:"overlapUntil,omitempty" doc:"Another key took its place: this one is good until then."`
+	ReplacedBy   idbridge.KeyID    `json:"replacedBy,omitempty"`
+	RevokedAt    *time.Time        `json:"revokedAt,omitempty"`
+	RevokeReason string            `json:"revokeReason,omitempty"`
+	LastUsed     *time.Time        `json:"lastUsedAt" doc:"May be a minute behind."`
+	LastAddress  string            `json:"lastUsedIp,omitempty"`
+	Uses         int64             `json:"uses"`
+	Version      int64             `json:"version" doc:"Also the ETag."`
 }
 
 func (s *Server) viewKey(k *idbridge.Key) *keyView {
 	return &keyView{
-		ID: k.ID, State: k.State(s.config.Now()), Enabled: k.Enabled, Scopes: nonNil(k.Scopes), CreatedAt: moment(k.Created), CreatedBy: k.CreatedBy,
-		ExpiresAt: moment(k.Expires), LastUsed: moment(k.LastUsed), Version: k.Version,
+		ID: k.ID, User: k.User, Slot: k.Slot, State: k.State(s.config.Now()), Enabled: k.Enabled, Scopes: nonNil(k.Scopes), Allow: nonNil(k.Allow),
+		CreatedAt: moment(k.Created), CreatedBy: k.CreatedBy, NotBefore: moment(k.NotBefore), ExpiresAt: moment(k.Expires),
+		OverlapUntil: moment(k.Overlap), ReplacedBy: k.ReplacedBy, RevokedAt: moment(k.Revoked), RevokeReason: k.Reason,
+		LastUsed: moment(k.LastUsed), LastAddress: k.LastAddress, Uses: k.Uses, Version: k.Version,
 	}
 }
 

@@ -14,8 +14,8 @@ import (
 
 func (w *world) userCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "user", Short: "Users of the store: people and services"}
-	cmd.AddCommand(w.userAdd(), w.userList(), w.userShow(), w.userSet(), w.userSuspend(true), w.userSuspend(false), w.userDelete(),
-		w.userErase())
+	cmd.AddCommand(w.userAdd(), w.userList(), w.userShow(), w.userSet(), w.userSuspend(true), w.userSuspend(false), w.userPassword(),
+		w.userDelete(), w.userErase())
 	return cmd
 }
 

@@ -86,6 +86,7 @@ func (b *bed) zelda() (idbridge.UserID, []string) {
 	other.Withheld = []idbridge.Withheld{{Attribute: idbridge.Email, Value: "zelda.quist@example.org", Holder: z, Why: "taken by zelda"}}
 	b.commit(other)
 	b.conflictAfterSettling(z)
+	b.doorsOfZelda(z, bob)
 	member := idbridge.Step{ID: corp("id-z"), Side: idbridge.StoreSide, Verb: idbridge.Join, Group: corp("g")}
 	b.commit(idbridge.Decision{ID: corp("g"), Name: "cn=g", Steps: []idbridge.Step{member}, Group: &idbridge.GroupSeen{Name: "cn=g", Members: 1}})
 	both := idbridge.Decision{ID: corp("g"), Name: "cn=g", Steps: []idbridge.Step{member, {ID: corp("id-b"), Side: idbridge.StoreSide, Verb: idbridge.Join}}}
@@ -104,6 +105,25 @@ func (b *bed) zelda() (idbridge.UserID, []string) {
 		t.Fatal(err)
 	}
 	return z, []string{"zelda", "quist", "192.0.2.77", "req-of-hers", "keyofzel"}
+}
+
+// doorsOfZelda signs her in, and lets her do what only a person does.
+func (b *bed) doorsOfZelda(z, bob idbridge.UserID) {
+	b.t.Helper()
+	t, ctx := b.t, b.t.Context()
+	hers := draft("zelda's", z)
+	hers.Agent, hers.Address = "zelda's browser", "192.0.2.77"
+	must(b.NewSession(ctx, hers, 0))(t)
+	his := must(b.NewSession(ctx, draft("bob's", bob), 0))(t)
+	lou := b.local("lou", idbridge.Person)
+	for _, err := range []error{
+		b.EndSession(ctx, his.ID, "zelda", "zelda saw him"), b.SetPassword(ctx, lou, idbridge.NewSecret(phc), "zelda"),
+		b.PutSetting(ctx, "target", []byte("x"), "zelda"), b.PutApplication(ctx, idbridge.Application{Name: "Dream"}, "zelda"),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // conflictAfterSettling records a conflict with her values; her sent step is settled first.

@@ -41,6 +41,10 @@ func (s *Store) AddSigningKey(ctx context.Context, k idbridge.SigningKey) error 
 	if err := checkSigningKey(&k); err != nil {
 		return fault("add signing key", err)
 	}
+	if s.box.aead == nil {
+		s.log.WarnContext(ctx, "a signing key lies open in the database", "signing_key", k.ID,
+			"hint", "give the store a secret key: openssl rand -base64 32")
+	}
 	return s.tx(ctx, "add signing key", "store.signingkey", func(t *tx) error {
 		if k.Created = moment(t.now); k.SignFrom.IsZero() {
 			k.SignFrom = k.Created

@@ -41,7 +41,6 @@ type bed struct {
 	log     *safeBuffer
 	keys    map[string]idbridge.KeyText
 	ids     map[string]idbridge.UserID
-	hash    map[string]idbridge.Secret
 	closed  bool
 }
 

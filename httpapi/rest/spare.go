@@ -10,15 +10,15 @@ import (
 )
 
 const (
-	sessionsAtOnce = 20              // of one user, without a login
-	sessionEvery   = 2 * time.Minute // one more
+	sessionsAtOnce = 40              // of one user, without a login
+	sessionEvery   = 4 * time.Minute // one more
 	spareUsers     = 10_000          // that are remembered
 )
 
 // spare bounds the sessions that are begun unasked. A script that sends its key with every request and keeps no cookie
 // would else write a session each time, and push the user's sessions that are in use over the edge of SessionsMost. Whoever
-// gets none goes on with his key or password. At one in two minutes, 20 at once and 15 in the time in which an unused one
-// ends stay below SessionsMost.
+// gets none goes on with his key or password. At one in four minutes, 40 at once and 7 in the half hour in which an unused
+// one ends stay below SessionsMost.
 type spare struct {
 	mu    sync.Mutex
 	users map[idbridge.UserID]*rate.Limiter

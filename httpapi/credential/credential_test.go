@@ -380,17 +380,3 @@ func TestAddress(t *testing.T) {
 		}
 	}
 }
-
-func FuzzParseBasic(f *testing.F) {
-	f.Add("YW5uOnBhc3M=")
-	f.Add("OjpOOg==")
-	f.Fuzz(func(t *testing.T, s string) {
-		name, password, ok := credential.ParseBasic(s)
-		if !ok {
-			return
-		}
-		if name == "" || strings.Contains(name, ":") || base64.StdEncoding.EncodeToString([]byte(name+":"+password)) != strings.NewReplacer("\r", "", "\n", "").Replace(s) {
-			t.Fatalf("%q read as %q %q", s, name, password)
-		}
-	})
-}

@@ -15,7 +15,8 @@ import (
 
 func (w *world) keyCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "key", Short: "API keys"}
-	cmd.AddCommand(w.keyNew(), w.keyList(), w.keyEnable(true), w.keyEnable(false), w.keyDelete())
+	cmd.AddCommand(w.keyNew(), w.keyRotate(), w.keyImport(), w.keyList(), w.keyEnable(true), w.keyEnable(false), w.keyDelete(),
+		w.keyRevoke(), w.keyScan())
 	return cmd
 }
 
@@ -78,36 +79,6 @@ func missingForKey(u *idbridge.User) []string {
 		}
 	}
 	return missing
-}
-
-func (w *world) keyList() *cobra.Command {
-	return &cobra.Command{
-		Use: "list USER", Short: "List a user's keys, dead ones too", Args: cobra.ExactArgs(1),
-		RunE: w.inHouse(func(ctx context.Context, h *house, args []string) error {
-			user, err := h.find(ctx, args[0])
-			if err != nil {
-				return err
-			}
-			keys, err := h.store.Keys(ctx, user.ID)
-			if err != nil {
-				return fmt.Errorf("keys of %q: %w", args[0], err)
-			}
-			table := w.table("id", "state", "createdAt", "createdBy", "expiresAt", "lastUsedAt")
-			for i := range keys {
-				k := &keys[i]
-				table.row(k.ID, keyWord(k), day(k.Created), k.CreatedBy, day(k.Expires), day(k.LastUsed))
-			}
-			return table.print()
-		}),
-	}
-}
-
-func keyWord(k *idbridge.Key) string {
-	state := string(k.State(time.Now()))
-	if k.Reason != "" {
-		state += " (" + k.Reason + ")"
-	}
-	return state
 }
 
 func (w *world) keyEnable(on bool) *cobra.Command {

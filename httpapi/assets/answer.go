@@ -118,7 +118,6 @@ func (x *exchange) head(status int) {
 	h.Set("Content-Type", x.format.mediaType())
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Vary", "Authorization, Accept")
 	x.w.WriteHeader(status)
 }
 

@@ -18,8 +18,10 @@ import (
 
 	"github.com/idbridge/idbridge"
 	"github.com/idbridge/idbridge/authstore"
+	"github.com/idbridge/idbridge/httpapi"
 	"github.com/idbridge/idbridge/httpapi/assets"
 	"github.com/idbridge/idbridge/httpapi/credential"
+	"github.com/idbridge/idbridge/httpapi/facade"
 )
 
 const base = assets.Base
@@ -75,7 +77,11 @@ func newBedAt(t testing.TB, url string, change ...func(*assets.Config)) *bed {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(mount(f))
+	api, err := httpapi.New(httpapi.Config{Store: b.store, Facades: []facade.Facade{f}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(api.Handler())
 	t.Cleanup(server.Close)
 	b.url, b.client = server.URL, server.Client()
 	b.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
@@ -283,27 +289,6 @@ func (a *answer) golden(name string) *answer {
 		a.t.Errorf("%s:\n%s\nwant:\n%s", name, got.String(), want)
 	}
 	return a
-}
-
-// mount serves the facade as the API does: what no route takes is told by the facade.
-func mount(f *assets.Facade) http.Handler {
-	mux := http.NewServeMux()
-	f.Mount(mux)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h, pattern := mux.Handler(r)
-		if pattern != "" {
-			mux.ServeHTTP(w, r)
-			return
-		}
-		probe := httptest.NewRecorder()
-		h.ServeHTTP(probe, r)
-		if probe.Code == http.StatusMethodNotAllowed {
-			w.Header().Set("Allow", probe.Header().Get("Allow"))
-			f.Refuse(w, r, probe.Code)
-			return
-		}
-		f.Refuse(w, r, http.StatusNotFound)
-	})
 }
 
 func unlimited() credential.Limits {

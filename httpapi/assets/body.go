@@ -72,7 +72,7 @@ type userBody struct {
 	User *struct {
 		Name      *string         `json:"name"`
 		FullName  *string         `json:"fullName"`
-		Password  *string         `json:"password"` //nolint:gosec // read, hashed, forgotten
+		Password  *string         `json:"password"`
 		Superuser json.RawMessage `json:"superuser"`
 		Roles     *[]roleBody     `json:"roles"`
 	} `json:"user"`

@@ -42,8 +42,8 @@ func (x *exchange) ctx() context.Context { return x.r.Context() }
 func (f *Facade) handler(op func(x *exchange) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		x := f.exchange(w, r)
-		if err := x.serve(op); err != nil {
-			x.fail(err)
+		if err := x.serve(op); err != nil { //nolint:contextcheck // the request in the exchange has it
+			x.fail(err) //nolint:contextcheck // as above
 		}
 	}
 }

@@ -15,7 +15,9 @@ import (
 	"time"
 
 	"github.com/idbridge/idbridge"
+	"github.com/idbridge/idbridge/authstore"
 	"github.com/idbridge/idbridge/httpapi/assets"
+	"github.com/idbridge/idbridge/httpapi/credential"
 )
 
 // raw sends octets as they stand and returns the status line: what net/http's client would not send.
@@ -162,10 +164,10 @@ func TestNames(t *testing.T) {
 		}
 	}
 	for path, want := range map[string]int{
-		"a%2Fb": 400, "%00": 400, "a%0Ab": 400, "%C2%85": 400, "%EF%BF%BE": 400, "%ff": 400, strings.Repeat("n", 41): 400, "nobody": 404, "%2e%2e": 404, "😀": 404,
-		"..%2F..%2Fx": 400, "bob/": 404, "bob/apikey/": 404, "bob/x": 404, "": 404,
+		"a%2Fb": 400, "%00": 404, "a%0Ab": 400, "%C2%85": 400, "%EF%BF%BE": 400, "%ff": 400, strings.Repeat("n", 41): 400, "nobody": 404, "%2e%2e": 404, "😀": 404,
+		"..%2F..%2Fx": 404, "bob/": 404, "bob/apikey/": 404, "bob/x": 404, "": 404,
 	} {
-		if a := b.as("root", "GET", base+"/user/"+path, ""); a.status != want && !(want == 404 && a.status == 400) {
+		if a := b.as("root", "GET", base+"/user/"+path, ""); a.status != want && (want != 404 || a.status != 400) {
 			t.Errorf("%s: %d %s, want %d", path, a.status, a.body, want)
 		}
 	}
@@ -406,7 +408,19 @@ func TestNobodyLeft(t *testing.T) {
 type broken struct {
 	assets.Store
 
-	on bool
+	on     bool
+	fault  error
+	panics bool
+}
+
+func (s *broken) UserByName(ctx context.Context, name string) (idbridge.User, error) {
+	if s.panics {
+		panic("on purpose")
+	}
+	if s.fault != nil {
+		return idbridge.User{}, s.fault
+	}
+	return s.Store.UserByName(ctx, name)
 }
 
 func (s *broken) SetPassword(ctx context.Context, id idbridge.UserID, phc idbridge.Secret, by string) error {
@@ -421,6 +435,39 @@ func (s *broken) SetKeyEnabled(ctx context.Context, id idbridge.KeyID, on bool, 
 		return &idbridge.Error{Kind: idbridge.Unavailable, Msg: "no disk"}
 	}
 	return s.Store.SetKeyEnabled(ctx, id, on, by)
+}
+
+// TestTrouble holds the shapes of what is our own fault, and of an address that has to wait.
+func TestTrouble(t *testing.T) {
+	var broken broken
+	b := newBed(t, func(c *assets.Config) { broken.Store = c.Store; c.Store = &broken })
+	populated(t, b)
+	broken.fault = io.ErrUnexpectedEOF
+	b.as("root", "GET", base+"/user/bob", "").want(500).golden("error-internal")
+	b.as("root", "GET", base+"/user/bob?fmt=xml", "").want(500).golden("error-internal-xml")
+	broken.fault = nil
+	broken.panics = true
+	b.as("root", "GET", base+"/user/bob?fmt=xml", "").want(500).golden("error-internal-xml")
+	broken.panics = false
+
+	b = newBed(t, func(c *assets.Config) {
+		c.Resolver = credential.New(credential.Config{Store: c.Store.(*authstore.Store)})
+	})
+	populated(t, b)
+	for range 100 {
+		a := b.do("GET", base+"/users", "", "Authorization", "Bearer x")
+		if a.status == 401 {
+			continue
+		}
+		if a.want(429).header.Get("Retry-After") == "" {
+			t.Error("for how long?")
+		}
+		a.header.Del("Retry-After") // in seconds, which pass
+		a.golden("error-rate-limited")
+		b.as("root", "GET", base+"/users", "").want(200) // a good key is always let in
+		return
+	}
+	t.Error("nobody has to wait")
 }
 
 // TestNotDisabled holds that a key that could not be made disabled is nobody's.

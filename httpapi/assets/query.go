@@ -63,10 +63,10 @@ func (q query) number(key string, least, most int) (n int, there bool, err error
 		return 0, there, err
 	}
 	u, bad := strconv.ParseUint(value, 10, 31)
-	if bad != nil || int(u) < least || int(u) > most { //nolint:gosec // of 31 bits
+	if bad != nil || int(u) < least || int(u) > most {
 		return 0, true, malformed(key + " must be a number from " + strconv.Itoa(least) + " to " + strconv.Itoa(most) + ".")
 	}
-	return int(u), true, nil //nolint:gosec // of 31 bits
+	return int(u), true, nil
 }
 
 // flag reads a variable that takes a few words exactly. Error: 400.

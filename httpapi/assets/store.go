@@ -56,7 +56,7 @@ type keys interface {
 }
 
 // Store is what the API asks of the store, in parts of few methods each.
-type Store interface { //nolint:interfacebloat // a sum of parts, each of few methods
+type Store interface {
 	people
 	standing
 	grants

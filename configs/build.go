@@ -61,7 +61,7 @@ func (v *value) list() []*value {
 
 func (b *builder) store() {
 	v := b.root.get("store")
-	b.cfg.Store = authstore.Config{URL: v.str("url"), Password: b.password(v, "IDBRIDGE_STORE_PASSWORD")}
+	b.cfg.Store = authstore.Config{URL: v.str("url"), Password: b.password(v, "IDBRIDGE_STORE_PASSWORD"), SecretKey: b.keyFile(v.get("secret_key_file"))}
 	at := b.root.where("store", "url")
 	if u, err := url.Parse(b.cfg.Store.URL); err == nil && u.User != nil {
 		if _, has := u.User.Password(); has {
@@ -95,6 +95,8 @@ func (b *builder) http() {
 		}
 	}
 	b.cfg.HTTP.StaleAfter = b.root.duration("http", "stale_after")
+	b.cfg.HTTP.KeysPerUser = int(b.root.number("keys", "max_per_user"))
+	b.facades()
 	for _, v := range b.root.get("http", "trusted_proxies").list() {
 		p, err := netip.ParsePrefix(v.text)
 		if one, single := netip.ParseAddr(v.text); err != nil && single == nil {
@@ -116,6 +118,29 @@ func (b *builder) http() {
 	if u, err := url.Parse(b.cfg.HTTP.PublicURL); err != nil || u.User != nil || u.Host == "" {
 		b.add(b.root.where("http", "public_url"), "http.public_url", "it must be a URL like https://id.example.org", "does not fit")
 	}
+}
+
+func (b *builder) facades() {
+	v := b.root.get("http")
+	f := &b.cfg.HTTP.Facades
+	for _, i := range v.get("facades").list() {
+		switch {
+		case i.bad:
+		case slices.Contains(f.Names, i.text):
+			b.add(i.at, i.path, "keep one of them", "%q comes twice", i.text)
+		default:
+			f.Names = append(f.Names, i.text)
+		}
+	}
+	f.Prefixes = v.get("dashboards", "prefixes").texts()
+	f.APIUser, f.SecurityMode = v.str("dashboards", "api_user"), v.str("dashboards", "security_mode")
+	if f.SecurityMode == "" { // there is always a directory
+		f.SecurityMode = "ldap"
+	}
+	f.AdminBootstrap = v.str("dashboards", "admin_bootstrap")
+	f.NewKeyDisabled = !v.flag("assets", "new_key_enabled")
+	f.TokenTTL, f.Licenses = v.duration("controlroom", "token_ttl"), v.get("controlroom", "license_features").texts()
+	f.AllowLoopback = v.flag("publish", "allow_loopback")
 }
 
 func (b *builder) log() {

@@ -39,6 +39,21 @@ type HTTP struct {
 	// TrustedProxies are believed when they name the client's address.
 	TrustedProxies []netip.Prefix
 	StaleAfter     time.Duration // 0: never
+	KeysPerUser    int           // at least 1
+	Facades        Facades
+}
+
+// Facades says which other systems' APIs are spoken, and how.
+type Facades struct {
+	Names          []string      // imaging, dashboards, assets, controlroom, publish; in the order of the file
+	Prefixes       []string      // of dashboards; none: its own default
+	APIUser        string        // dashboards: ignore or enforce
+	SecurityMode   string        // dashboards: default, ldap, saml or integrated
+	AdminBootstrap string        // dashboards: loopback, anywhere or off; "": its own default
+	NewKeyDisabled bool          // assets
+	TokenTTL       time.Duration // controlroom
+	Licenses       []string      // controlroom
+	AllowLoopback  bool          // publish
 }
 
 // Metrics is where the metrics listen.
@@ -75,6 +90,7 @@ func (c *Config) Directory(name string) (Directory, bool) {
 func (c *Config) API() httpapi.Config {
 	out := httpapi.Config{
 		Schema: c.Schema, Permissions: c.Permissions, PublicURL: c.HTTP.PublicURL, TrustedProxies: c.HTTP.TrustedProxies, StaleAfter: c.HTTP.StaleAfter,
+		KeysPerUser: c.HTTP.KeysPerUser,
 	}
 	for i := range c.Directories {
 		out.Directories = append(out.Directories, httpapi.Directory{Name: c.Directories[i].Name, Policy: c.Directories[i].Policy})

@@ -44,7 +44,7 @@ idbridge.yaml:1:33: store.pasword: unknown key
 idbridge.yaml:2:1: é: unknown key
      2 | é: 1
        | ^
-       = known here: store, http, metrics, log, timezone, access, attributes, precedence, directories, permissions, retention, roles
+       = known here: store, http, keys, metrics, log, timezone, access, attributes, precedence, directories, permissions, retention, roles
 idbridge.yaml:4:11: http.listen: must be a text; without quotes YAML reads a number and may rewrite it
      4 |   listen: 80
        |           ^

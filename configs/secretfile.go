@@ -52,6 +52,14 @@ func (b *builder) passwordFile(v *value) idbridge.Secret {
 	return idbridge.Secret{}
 }
 
+// keyFile reads the store's secret key, if one is named.
+func (b *builder) keyFile(v *value) idbridge.Secret {
+	if !v.written() || v.bad {
+		return idbridge.Secret{}
+	}
+	return b.passwordFile(v)
+}
+
 // path returns a file as seen from the config file's folder.
 func (b *builder) path(name string) string {
 	if name == "" || filepath.IsAbs(name) {

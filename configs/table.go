@@ -24,8 +24,13 @@ func table() key {
 				"postgres://user@host1,host2/database?sslmode=verify-full for several daemons. No password here."},
 			{name: "password", shape: secret, doc: "Password of the PostgreSQL user. Better in password_file, or in the environment as IDBRIDGE_STORE_PASSWORD."},
 			{name: "password_file", path: true, doc: "File that holds the password, relative to this file."},
+			{name: "secret_key_file", path: true, doc: "File with 32 bytes in base64, relative to this file. With it, what the store must give back as it was " +
+				"(keys that sign tokens, the publish target's password) is sealed, and a stolen database does not show it. Every daemon of the store needs the same."},
 		}},
 		httpKey(),
+		{name: "keys", shape: object, doc: "API keys.", keys: []key{
+			{name: "max_per_user", shape: number, def: "1", min: 1, max: 100, doc: "Keys that a user may have: the primary one, and others with names. More keys are more to lose track of."},
+		}},
 		{name: "metrics", shape: object, doc: "Prometheus metrics, on a listener of their own.", keys: []key{
 			{name: "listen", pattern: hostPort, expects: "host:port, like 127.0.0.1:9090", doc: "Where metrics are served. Default: nowhere."},
 		}},
@@ -95,5 +100,25 @@ func httpKey() key {
 			name: "stale_after", shape: duration, def: "never", min: 60, max: 366 * 86400, never: true,
 			doc: "Marks answers as stale when the last good run of the user's directory is older.",
 		},
+		{
+			name: "facades", shape: list, item: &key{choices: []string{"imaging", "dashboards", "assets", "controlroom", "publish"}},
+			doc: "Other systems' APIs to speak, so that their clients work when only the address changes. Default: none, their paths are 404.",
+		},
+		{name: "dashboards", shape: object, doc: "The facade dashboards.", keys: []key{
+			{name: "prefixes", shape: list, item: &key{pattern: `/[^\s{}%?#\\]+`, expects: "a path like /CAST-RESTAPI/rest"}, doc: "Paths below which the resource lies. Default: [/rest]."},
+			{name: "api_user", def: "ignore", choices: []string{"ignore", "enforce"}, doc: "X-API-USER beside a key: ignore it, since real clients send any name, or enforce that it is the owner's."},
+			{name: "security_mode", choices: []string{"default", "ldap", "saml", "integrated"}, doc: "What is told as the security mode. Default: ldap with a directory, else default."},
+			{name: "admin_bootstrap", choices: []string{"loopback", "anywhere", "off"}, doc: "From where somebody may make himself the first administrator. Default: loopback, or off with trusted_proxies. Better: idbridge role grant USER ADMIN."},
+		}},
+		{name: "assets", shape: object, doc: "The facade assets.", keys: []key{
+			{name: "new_key_enabled", shape: flag, def: "true", doc: "A new key works at once. false: a client enables it next, as its documentation reads strictly."},
+		}},
+		{name: "controlroom", shape: object, doc: "The facade controlroom.", keys: []key{
+			{name: "token_ttl", shape: duration, def: "20m", min: 60, max: 86400, doc: "How long a token lives."},
+			{name: "license_features", shape: list, item: &key{}, doc: "Licence features shown with every user. Default: none."},
+		}},
+		{name: "publish", shape: object, doc: "The facade publish.", keys: []key{
+			{name: "allow_loopback", shape: flag, def: "false", doc: "The test of a publish target may dial this machine. With it, whoever may change the target can look at ports that are open to local programs only."},
+		}},
 	}}
 }

@@ -260,8 +260,8 @@ func TestSecretKey(t *testing.T) {
 		old, secrets := signer(t, "old"), []string{"planted-one", "planted-two"}
 		check := func(want int) {
 			t.Helper()
-			lines := append(strings.Split(old.Private.Reveal(), "\n")[1:2], secrets...)
-			if found := b.traces(lines...); len(found) != want {
+			body := strings.Split(old.Private.Reveal(), "\n")[1]
+			if found := b.traces(body, secrets[0], secrets[1]); len(found) != want {
 				t.Errorf("the database shows %v", found)
 			}
 		}

@@ -383,10 +383,12 @@ func TestSessionsOfTwoProcesses(t *testing.T) {
 	}
 	b.clock.advance(25 * time.Minute)
 	b.wantOver(&kept, "")
+	b.TouchSession(kept.ID, b.clock.now().Add(-20*time.Minute))
 	other.TouchSession(kept.ID, b.clock.now())
 	if err := other.Close(); err != nil { // which writes it
 		t.Fatal(err)
 	}
+	b.reopen() // which writes the earlier one
 	b.clock.advance(25 * time.Minute)
 	b.wantOver(&kept, "")
 	b.clock.advance(10 * time.Minute)

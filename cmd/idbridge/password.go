@@ -132,7 +132,7 @@ func (w *world) askPassword(ctx context.Context, name string) error {
 
 // hideTyping stops the echo of a terminal and returns how to have it back; nil for what is no terminal.
 func hideTyping(terminal *os.File) (shown func(), err error) {
-	fd := int(terminal.Fd()) //nolint:gosec // a file's number is small
+	fd := int(terminal.Fd())
 	before, err := unix.IoctlGetTermios(fd, unix.TCGETS)
 	if err != nil {
 		return nil, nil //nolint:nilerr,nilnil // no terminal: there is nothing to hide

@@ -10,8 +10,10 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/idbridge/idbridge"
@@ -51,18 +53,11 @@ type TesterConfig struct {
 }
 
 // Tester finds out whether a target can be published to. Safe for concurrent use.
-type Tester struct {
-	client *http.Client
-	limit  time.Duration
-}
+type Tester struct{ client *http.Client }
 
 // NewTester returns a Tester. It follows no redirect, uses no proxy, keeps no connection and no cookie.
 func NewTester(c TesterConfig) *Tester {
-	return newTester(c, testLimit)
-}
-
-func newTester(c TesterConfig, limit time.Duration) *Tester {
-	return &Tester{limit: limit, client: &http.Client{
+	return &Tester{client: &http.Client{
 		Transport: &http.Transport{
 			DialContext: guard{c.Loopback}.dialer(c.Names).DialContext, TLSClientConfig: &tls.Config{RootCAs: c.Roots, MinVersion: tls.VersionTLS12},
 			DisableKeepAlives: true, DisableCompression: true, MaxResponseHeaderBytes: maxAnswer,
@@ -82,7 +77,7 @@ func (f *failure) Error() string { return f.said }
 // Test asks the target what a console asks. The reason is "" when it can be published to; what was answered is for the log
 // and holds no secret of the target's.
 func (t *Tester) Test(ctx context.Context, target *Target) (reason Reason, answered string) {
-	ctx, cancel := context.WithTimeout(ctx, t.limit)
+	ctx, cancel := context.WithTimeout(ctx, testLimit)
 	defer cancel()
 	err := t.profile(ctx, target)
 	if err == nil {
@@ -158,6 +153,10 @@ func (t *Tester) verify(ctx context.Context, target *Target) error {
 
 // ask sends one request with the target's credential and reads the answer into v. Error: *failure.
 func (t *Tester) ask(ctx context.Context, method, address string, target *Target, v any) (string, error) {
+	var handshakeFailed atomic.Bool
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{TLSHandshakeDone: func(_ tls.ConnectionState, err error) {
+		handshakeFailed.Store(err != nil)
+	}})
 	req, err := http.NewRequestWithContext(ctx, method, address, nil)
 	if err != nil {
 		return "", &failure{NotImaging, "the URL cannot be asked"}
@@ -174,12 +173,12 @@ func (t *Tester) ask(ctx context.Context, method, address string, target *Target
 	}
 	res, err := t.client.Do(req)
 	if err != nil {
-		return "", unreached(err)
+		return "", unreached(err, handshakeFailed.Load())
 	}
 	defer res.Body.Close()
 	raw, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
 	if err != nil {
-		return "", unreached(err)
+		return "", unreached(err, false)
 	}
 	body := string(raw)
 	said := fmt.Sprintf("%d %s: %s", res.StatusCode, http.StatusText(res.StatusCode), body)
@@ -198,17 +197,14 @@ func (t *Tester) ask(ctx context.Context, method, address string, target *Target
 	return body, nil
 }
 
-// unreached tells trouble with TLS from all other trouble on the way.
-func unreached(err error) *failure {
-	var untrusted *tls.CertificateVerificationError
-	var record tls.RecordHeaderError
-	var alert tls.AlertError
-	reason := Unreachable
-	if errors.As(err, &untrusted) || errors.As(err, &record) || errors.As(err, &alert) ||
-		strings.Contains(err.Error(), "server gave HTTP response to HTTPS client") { // net/http has no type for it
-		reason = TLS
+// unreached tells trouble with TLS from all other trouble on the way. net/http has no one type for it, so the handshake is
+// watched.
+func unreached(err error, handshakeFailed bool) *failure {
+	var slow net.Error
+	if handshakeFailed && (!errors.As(err, &slow) || !slow.Timeout()) {
+		return &failure{TLS, err.Error()}
 	}
-	return &failure{reason, err.Error()}
+	return &failure{Unreachable, err.Error()}
 }
 
 // cleaned takes the secrets out of a text, in case the other side echoes them, and shortens it.

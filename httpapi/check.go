@@ -191,29 +191,18 @@ func (s *Server) answerOf(ctx context.Context, q *question, at time.Time) (idbri
 	return access, granted, nil
 }
 
-const (
-	revisionWait = 2 * time.Second
-	revisionPoll = 20 * time.Millisecond
-)
+const revisionWait = 2 * time.Second
 
-// waitRevision waits until the store has reached a revision, and returns the one it is at. Error: 409 after 2 s.
+// waitRevision waits until every answer here knows a revision, and returns the one that the store is at. Error: 409 after
+// 2 s.
 func (s *Server) waitRevision(ctx context.Context, least int64) (int64, error) {
 	wait, cancel := context.WithTimeout(ctx, revisionWait)
 	defer cancel()
-	poll := time.NewTicker(revisionPoll)
-	defer poll.Stop()
-	for {
-		now, err := s.config.Store.Revision(wait)
-		if err != nil && wait.Err() == nil {
-			return 0, err
+	if err := s.config.Store.WaitRevision(wait, least); err != nil {
+		if wait.Err() != nil && ctx.Err() == nil {
+			return 0, problem.New(problem.RevisionNotReached, "").Because(err)
 		}
-		if err == nil && now >= least {
-			return now, nil
-		}
-		select {
-		case <-wait.Done():
-			return 0, problem.New(problem.RevisionNotReached, "")
-		case <-poll.C:
-		}
+		return 0, err
 	}
+	return s.config.Store.Revision(ctx)
 }

@@ -45,7 +45,10 @@ type Config struct {
 	// TrustedProxies may name the client's address in X-Forwarded-For. Default: none. Too wide a list lets anybody choose the
 	// address that his failures are counted under.
 	TrustedProxies []netip.Prefix
-	// Limits bound failed sign-ins.
+	// Resolver proves credentials; share it with the facades, so that failed sign-ins at all doors count together. Default: one
+	// over Store, Directories and Limits, without tokens of the Control Room.
+	Resolver *credential.Resolver
+	// Limits bound failed sign-ins, unless Resolver is given.
 	Limits credential.Limits
 	// StaleAfter marks answers as stale when the last good run of the user's directory is older. 0: never.
 	StaleAfter time.Duration

@@ -39,6 +39,18 @@ func TestRouteRoleMatrix(t *testing.T) {
 		{"GET", "/authz/forward?role=ADMIN", "", ".-----+"},
 		{"POST", "/oauth2/introspect", "token=x", ".--+--+"},
 		{"POST", "/oauth2/revoke", "token=x", ".++++++"},
+		{"GET", "/.well-known/jwks.json", "", "+++++++"},
+		{"GET", "/.well-known/idbridge", "", "+++++++"},
+		{"POST", "/api/v1/tokens", `{"aud":"app"}`, ".++++-+"},
+		{"GET", "/api/v1/audit", "", ".-----+"},
+		{"GET", "/api/v1/applications", "", ".-----+"},
+		{"PUT", "/api/v1/applications/Wiki", `{"dbType":"ADG"}`, ".-----+"},
+		{"GET", "/api/v1/applications/Wiki", "", ".-----+"},
+		{"DELETE", "/api/v1/applications/Wiki", "", ".-----+"},
+		{"POST", "/api/v1/users/ID/password", `{"password":"a long password"}`, ".-----+"},
+		{"POST", "/api/v1/me/password", `{"current":"x","password":"a long password"}`, ".++++-+"},
+		{"POST", "/api/v1/users/ID/revoke-sessions", "", ".-----+"},
+		{"GET", "/api/v1/changes", "", ".--+--+"},
 		{"GET", "/api/v1/whoami", "", ".++++++"},
 		{"GET", "/api/v1/me", "", ".++++++"},
 		{"PATCH", "/api/v1/me", `{"givenName":"G"}`, ".++++-+"},
@@ -169,7 +181,7 @@ func TestDocumentIsServed(t *testing.T) {
 	b := newBed(t)
 	for _, op := range b.operations() {
 		method, path, _ := strings.Cut(op, " ")
-		path = strings.NewReplacer("{id}", "1", "{user}", "1", "{role}", "R", "{directory}", "corp", "{hash}", heldHash).Replace(path)
+		path = strings.NewReplacer("{id}", "1", "{user}", "1", "{role}", "R", "{directory}", "corp", "{hash}", heldHash, "{name}", "Wiki").Replace(path)
 		a := b.do(method, path, "")
 		if a.status == http.StatusNotFound || a.status == http.StatusMethodNotAllowed {
 			t.Errorf("%s: %d", op, a.status)

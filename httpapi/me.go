@@ -24,7 +24,7 @@ type whoView struct {
 	Admin     bool              `json:"admin"`
 	Roles     []idbridge.Role   `json:"roles" doc:"Those that hold everywhere."`
 	Grants    []GrantView       `json:"grants" doc:"All, with application and origin."`
-	How       string            `json:"credential" enum:"key,password"`
+	How       string            `json:"credential" enum:"key,password,session,token"`
 	Key       idbridge.KeyID    `json:"keyId,omitempty"`
 	Scopes    []string          `json:"scopes,omitempty"`
 	ExpiresAt *time.Time        `json:"expiresAt" doc:"When the key ends; null for never."`

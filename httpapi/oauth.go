@@ -1,17 +1,21 @@
 package httpapi
 
 import (
+	"context"
 	"mime"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"reflect"
 	"strconv"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/idbridge/idbridge"
 	"github.com/idbridge/idbridge/httpapi/credential"
 	"github.com/idbridge/idbridge/httpapi/problem"
+	"github.com/idbridge/idbridge/httpapi/token"
 )
 
 // oauthError is an error of RFC 6749, section 5.2.
@@ -24,6 +28,8 @@ func oauthCode(p *problem.Problem) string {
 	switch {
 	case p.Code == problem.NotYours:
 		return "unauthorized_client"
+	case p.Code == problem.NotRevocable:
+		return "unsupported_token_type"
 	case p.Status == http.StatusUnauthorized:
 		return "invalid_client"
 	case p.Status == http.StatusForbidden:
@@ -62,18 +68,18 @@ func (s *Server) oauthToken(x *exchange, r *http.Request, need []Permission) (id
 
 // introspect answers RFC 7662: what a token is good for, or exactly {"active":false}, whatever the reason.
 func (s *Server) introspect(x *exchange, r *http.Request) error {
-	token, err := s.oauthToken(x, r, []Permission{KeysVerify})
+	text, err := s.oauthToken(x, r, []Permission{KeysVerify})
 	if err != nil {
 		return err
 	}
-	key, access, code, err := s.inspect(r.Context(), token, x.started)
+	a, access, err := s.activity(r.Context(), text, x.started)
 	if err != nil {
 		return err
 	}
 	out := s.buffer()
 	defer s.release(out)
-	if code == codeValid {
-		out.b = s.appendActive(out.b, &key, &access)
+	if a.sort != "" {
+		out.b = s.appendActive(out.b, &a, &access)
 	} else {
 		out.b = append(out.b, `{"active":false}`...)
 	}
@@ -82,24 +88,71 @@ func (s *Server) introspect(x *exchange, r *http.Request) error {
 	return nil
 }
 
-func (s *Server) appendActive(b []byte, key *idbridge.Key, a *idbridge.Access) []byte {
+// activity is what introspection tells of a good token besides its user; the zero activity is of a bad one.
+type activity struct {
+	sort            string // token_type
+	scopes          []string
+	issued, expires time.Time
+}
+
+// The token_type of what is no OAuth token.
+const (
+	apiKeyToken  = "api_key"
+	controlToken = "controlroom"
+)
+
+// activity finds out what sort of token a text is, and whether it is good now. Which addresses a key may come from is not
+// looked at when none is told, but refused: it is fail closed.
+func (s *Server) activity(ctx context.Context, text idbridge.Secret, at time.Time) (activity, idbridge.Access, error) {
+	if !credential.LooksLikeToken(text.Reveal()) {
+		key, access, code, err := s.inspect(ctx, text, at)
+		if err != nil || code != codeValid || !key.Admits(netip.Addr{}) {
+			return activity{}, access, err
+		}
+		return activity{apiKeyToken, key.Scopes, key.Created, key.Expires}, access, nil
+	}
+	all := []string{credential.AllScopes}
+	role, err := s.tokens.Read(ctx, text.Reveal(), "")
+	if err == nil {
+		access, err := s.config.Store.Access(ctx, role.User)
+		if err != nil || !access.Exists || !access.May {
+			return activity{}, access, err
+		}
+		return activity{token.RoleType, all, role.Issued, role.Expires}, access, nil
+	}
+	if idbridge.KindOf(err) != idbridge.Unauthentic {
+		return activity{}, idbridge.Access{}, err
+	}
+	who, err := s.resolver.Token(ctx, text.Reveal(), netip.Addr{}, at)
+	if p := problem.From(err); err != nil && p.Status >= http.StatusInternalServerError {
+		return activity{}, idbridge.Access{}, p
+	}
+	if err != nil {
+		return activity{}, idbridge.Access{}, nil //nolint:nilerr // the answer says it
+	}
+	if who.Key != "" {
+		all = who.Scopes
+	}
+	return activity{controlToken, all, who.Session.Created, who.Expires}, who.Access, nil
+}
+
+func (s *Server) appendActive(b []byte, key *activity, a *idbridge.Access) []byte {
 	b = append(b, `{"active":true,"sub":"`...)
 	b = strconv.AppendInt(b, int64(a.User), 10)
 	b = append(b, `","username":`...)
 	b = appendText(b, a.UserName)
-	b = append(b, `,"token_type":"api_key"`...)
-	if s.config.PublicURL != "" {
-		b = append(b, `,"iss":`...)
-		b = appendText(b, s.config.PublicURL)
-	}
+	b = append(b, `,"token_type":`...)
+	b = appendText(b, key.sort)
+	b = append(b, `,"iss":`...)
+	b = appendText(b, s.issuer())
 	b = append(b, `,"iat":`...)
-	b = strconv.AppendInt(b, key.Created.Unix(), 10)
-	if !key.Expires.IsZero() {
+	b = strconv.AppendInt(b, key.issued.Unix(), 10)
+	if !key.expires.IsZero() {
 		b = append(b, `,"exp":`...)
-		b = strconv.AppendInt(b, key.Expires.Unix(), 10)
+		b = strconv.AppendInt(b, key.expires.Unix(), 10)
 	}
 	b = append(b, `,"scope":`...)
-	b = appendText(b, joined(key.Scopes))
+	b = appendText(b, joined(key.scopes))
 	b = append(b, `,"roles":`...)
 	b = appendRoles(b, a.Grants, "")
 	b = append(b, `,"admin":`...)
@@ -127,11 +180,14 @@ func joined(scopes []string) string {
 // revokeToken answers RFC 7009: the key ends for good, and a token that nobody knows is none any more. A key that carries
 // only some of its user's rights can end itself and nothing else.
 func (s *Server) revokeToken(x *exchange, r *http.Request) error {
-	token, err := s.oauthToken(x, r, nil)
+	text, err := s.oauthToken(x, r, nil)
 	if err != nil {
 		return err
 	}
-	key, _, code, err := s.inspect(r.Context(), token, x.started)
+	if credential.LooksLikeToken(text.Reveal()) {
+		return s.revokeJWT(x, r, text)
+	}
+	key, _, code, err := s.inspect(r.Context(), text, x.started)
 	if err != nil {
 		return err
 	}
@@ -144,6 +200,31 @@ func (s *Server) revokeToken(x *exchange, r *http.Request) error {
 		if err := s.config.Store.RevokeKey(r.Context(), key.ID, by(&x.who), "revoked over oauth2"); err != nil {
 			return err
 		}
+	}
+	x.WriteHeader(http.StatusOK)
+	return nil
+}
+
+// revokeJWT ends the session that a Control Room token belongs to. A role token is checked offline and cannot be taken back:
+// it ends by itself within minutes, and RFC 7009 has an error for that.
+func (s *Server) revokeJWT(x *exchange, r *http.Request, text idbridge.Secret) error {
+	who, err := s.resolver.Token(r.Context(), text.Reveal(), x.from, x.started)
+	if p := problem.From(err); err != nil && p.Status >= http.StatusInternalServerError {
+		return p
+	}
+	if err != nil {
+		if _, err := s.tokens.Read(r.Context(), text.Reveal(), ""); err == nil {
+			return problem.New(problem.NotRevocable, "")
+		}
+		x.WriteHeader(http.StatusOK) // unknown, or over
+		return nil
+	}
+	own := who.User() == x.who.User() && x.who.Whole()
+	if !own && !s.may(&x.who, UsersAdmin) {
+		return problem.New(problem.NotYours, "")
+	}
+	if err := s.config.Store.EndSession(r.Context(), who.Session.ID, by(&x.who), "revoked over oauth2"); err != nil {
+		return err
 	}
 	x.WriteHeader(http.StatusOK)
 	return nil

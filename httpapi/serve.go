@@ -42,6 +42,7 @@ func (s *Server) run(ctx context.Context, l net.Listener, h http.Handler, write 
 		MaxHeaderBytes: maxHeaderBytes, ErrorLog: slog.NewLogLogger(s.config.Log.Handler(), slog.LevelDebug),
 		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 	}
+	server.RegisterOnShutdown(s.follows.stop)
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(l) }()
 	select {

@@ -21,7 +21,9 @@ import (
 
 	"github.com/idbridge/idbridge"
 	"github.com/idbridge/idbridge/httpapi/credential"
+	"github.com/idbridge/idbridge/httpapi/password"
 	"github.com/idbridge/idbridge/httpapi/problem"
+	"github.com/idbridge/idbridge/httpapi/token"
 	"github.com/idbridge/idbridge/sync/plan"
 )
 
@@ -41,6 +43,9 @@ type Server struct {
 	leaks     *rate.Limiter // reports of leaked keys
 	random    io.Reader     // keys are drawn from it
 	sealing   []byte        // of answers that are kept for a moment
+	hasher    *password.Hasher
+	tokens    *token.Roles
+	follows   *follows
 	exchanges sync.Pool
 	buffers   sync.Pool
 	headers   fixedHeaders
@@ -72,7 +77,13 @@ func New(c Config) (*Server, error) {
 	for i := range c.Directories {
 		s.policies[c.Directories[i].Name] = c.Directories[i].Policy
 	}
-	s.resolver = credential.NewResolver(c.Store, c.doors(), c.Limits, c.Now)
+	s.hasher, s.tokens, s.follows = password.New(), token.NewRoles(c.Store, s.issuer(), c.Now), newFollows()
+	if s.resolver = c.Resolver; s.resolver == nil {
+		s.resolver = credential.New(credential.Config{
+			Store: c.Store, Sessions: c.Store, Passwords: c.Store, Hasher: s.hasher, Doors: c.doors(), Limits: c.Limits, Trusted: c.TrustedProxies,
+			PublicURL: c.PublicURL, Now: c.Now,
+		})
+	}
 	s.exchanges.New = func() any { return new(exchange) }
 	s.buffers.New = func() any { return new(buffer) }
 	s.headers = fixedHeaders{

@@ -7,6 +7,7 @@ import (
 
 	"github.com/idbridge/idbridge"
 	"github.com/idbridge/idbridge/httpapi/credential"
+	"github.com/idbridge/idbridge/httpapi/token"
 )
 
 // rights are the cached pictures that the hot routes answer from.
@@ -113,6 +114,39 @@ type judge interface {
 	ResolveConflicts(ctx context.Context, attribute idbridge.Attribute, r idbridge.Resolution) ([]idbridge.Conflict, []idbridge.Refusal, error)
 }
 
+// applications are what roles are granted on.
+type applications interface {
+	Applications(ctx context.Context) ([]idbridge.Application, error)
+	// Application reads one. Error: NotFound.
+	Application(ctx context.Context, name string) (idbridge.Application, error)
+	// PutApplication makes or replaces one. Errors: Invalid, Forbidden when there are too many.
+	PutApplication(ctx context.Context, a idbridge.Application, by string) error
+	// DeleteApplication forgets one. Error: NotFound.
+	DeleteApplication(ctx context.Context, name, by string) error
+}
+
+// signIns is what the store keeps about how its own users sign in.
+type signIns interface {
+	credential.Sessions
+	credential.Passwords
+	// SetPassword keeps a hash and ends the user's sessions. Errors: NotFound, Invalid for a service, Forbidden for a user whose
+	// password a directory checks.
+	SetPassword(ctx context.Context, id idbridge.UserID, phc idbridge.Secret, by string) error
+	// EndSessions ends the sessions that a filter finds and returns how many.
+	EndSessions(ctx context.Context, f idbridge.SessionFilter, by, reason string) (int, error)
+}
+
+// ledger is the log of what moved, and the audit.
+type ledger interface {
+	// Moves returns what moved after a revision, whole revisions, oldest first; the smallest since that is answered without a
+	// gap; and the store's revision.
+	Moves(ctx context.Context, since int64, limit int) (moves []idbridge.Move, oldest, now int64, err error)
+	// WaitRevision returns once every answer of this process knows the revision. Error: the context's.
+	WaitRevision(ctx context.Context, least int64) error
+	// Audit reads the audit, newest first.
+	Audit(ctx context.Context, f idbridge.AuditFilter) ([]idbridge.Audit, error)
+}
+
 // Store is all that the API asks of the store, in parts of few methods each.
 type Store interface { //nolint:interfacebloat // a sum of parts, each of few methods
 	credential.Store
@@ -123,6 +157,10 @@ type Store interface { //nolint:interfacebloat // a sum of parts, each of few me
 	ownKeys
 	changedKeys
 	allKeys
+	applications
+	signIns
+	ledger
+	token.Keys
 	history
 	shelf
 	judge

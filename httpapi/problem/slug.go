@@ -34,6 +34,7 @@ const (
 	SinceTooOld            Slug = "since-too-old"
 	IdempotencyReplayed    Slug = "idempotency-replayed"
 	NotYours               Slug = "not-yours"
+	NotRevocable           Slug = "not-revocable"
 	RateLimited            Slug = "rate-limited"
 	Timeout                Slug = "timeout"
 	Unavailable            Slug = "unavailable"
@@ -103,6 +104,8 @@ func rare(s Slug) kind {
 		return kind{http.StatusConflict, "Done already", "This was asked with the same Idempotency-Key before, and its answer is no longer kept."}
 	case NotYours:
 		return kind{http.StatusBadRequest, "Not yours", "The token is another user's."}
+	case NotRevocable:
+		return kind{http.StatusBadRequest, "Not revocable", "A role token is checked offline and ends by itself."}
 	case RateLimited:
 		return kind{http.StatusTooManyRequests, "Too many failures", "Wait as long as Retry-After says."}
 	case Timeout:

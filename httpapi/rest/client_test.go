@@ -157,6 +157,7 @@ var (
 	portValue   = regexp.MustCompile(`127\.0\.0\.1:\d+`)
 	instance    = regexp.MustCompile(`"instance":"[^"]*"`)
 	userID      = regexp.MustCompile(`"id":\d+`)
+	last4       = regexp.MustCompile(`"apiKeyLast4":"\w{4}"`)
 )
 
 // golden holds the whole answer against a file: status, the headers that clients look at, and the body to the octet. With
@@ -175,6 +176,7 @@ func (a *answer) golden(name string) *answer {
 	body = portValue.ReplaceAllString(body, "HOST:PORT")
 	body = instance.ReplaceAllString(body, `"instance":"REQUEST"`)
 	body = userID.ReplaceAllString(body, `"id":1`)
+	body = last4.ReplaceAllString(body, `"apiKeyLast4":"LAST"`)
 	text.WriteString("\n" + body)
 	file := filepath.Join("testdata", name+".http")
 	if os.Getenv("UPDATE_GOLDEN") != "" {

@@ -103,5 +103,11 @@ func (h *house) api() (*httpapi.Server, error) {
 		}
 		c.Directories[i].Login = r.ldap
 	}
+	f := h.newFront(&c)
+	c.Resolver = f.resolver
+	var err error
+	if c.Facades, err = f.facades(); err != nil {
+		return nil, err
+	}
 	return httpapi.New(c)
 }

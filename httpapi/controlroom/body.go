@@ -121,6 +121,9 @@ func readLogin(w http.ResponseWriter, r *http.Request) (login, error) {
 // readToken finds the one token of a request: in its headers, in the variable token where query is set, and in the body
 // where that is given. "" is none. Error: 400 for two different ones.
 func readToken(r *http.Request, query bool, data []byte) (string, error) {
+	if len(r.Header["X-Authorization"]) > 1 || len(r.Header["Authorization"]) > 1 {
+		return "", malformed("A header that carries a credential comes twice.")
+	}
 	found := append([]string(nil), r.Header["X-Authorization"]...)
 	for _, value := range r.Header["Authorization"] {
 		if scheme, rest, ok := strings.Cut(value, " "); ok && strings.EqualFold(scheme, "Bearer") {

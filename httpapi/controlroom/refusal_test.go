@@ -172,7 +172,8 @@ func TestBadBodies(t *testing.T) {
 	b.do("GET", tokens+"?token=a", "", "X-Authorization", "b").golden("two-tokens").code(400, "malformed")
 	b.do("GET", tokens+"?token=a&token=a", "").code(400, "malformed")
 	b.do("GET", tokens+"?token=%zz", "").code(400, "malformed")
-	b.do("GET", tokens, "", "X-Authorization", "a", "X-Authorization", "b").code(400, "malformed")
+	b.do("GET", tokens, "", "X-Authorization", token, "X-Authorization", token).code(400, "malformed")
+	b.do("POST", logout, "", "Authorization", "Bearer "+token, "Authorization", "Bearer "+token).code(400, "malformed")
 	for _, path := range []string{tokens, tokens + "?token=", tokens + "?TOKEN=a"} {
 		b.do("GET", path, "").golden("no-token").code(401, "UM1117")
 	}

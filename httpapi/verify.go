@@ -40,7 +40,7 @@ func (s *Server) inspect(ctx context.Context, text idbridge.Secret, at time.Time
 	if err != nil && idbridge.KindOf(err) != idbridge.NotFound {
 		return key, access, "", err
 	}
-	if !k.Matches(key.Digest) || err != nil {
+	if !s.resolver.Matches(k, &key) || err != nil {
 		return idbridge.Key{}, idbridge.Access{}, codeNotFound, nil //nolint:nilerr // the answer says it
 	}
 	switch key.State(at) {

@@ -226,7 +226,7 @@ func (s *Server) stream(ctx context.Context, x *exchange, control *http.Response
 		if err != nil {
 			return nil //nolint:nilerr // the answer has begun: it ends here
 		}
-		_ = control.SetWriteDeadline(time.Now().Add(writeLimit))
+		_ = control.SetWriteDeadline(time.Now().Add(writeLimit)) //nolint:forbidigo // the connection's clock, whatever the config's is
 		if _, err := x.Write(out); err != nil || control.Flush() != nil {
 			return nil //nolint:nilerr // the client went away
 		}

@@ -87,7 +87,7 @@ func (b *bed) events(ctx context.Context, path string, headers ...string) <-chan
 	for i := 0; i < len(headers); i += 2 {
 		req.Header.Set(headers[i], headers[i+1])
 	}
-	res, err := b.client.Do(req)
+	res, err := b.client.Do(req) //nolint:bodyclose // below, when the stream ends
 	if err != nil {
 		b.t.Fatal(err)
 	}

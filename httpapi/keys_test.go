@@ -88,7 +88,8 @@ func TestKeyPages(t *testing.T) {
 		if link == "" {
 			break
 		}
-		path = strings.TrimPrefix(link[:strings.Index(link, ">")], "<")
+		link, _, _ = strings.Cut(link, ">")
+		path = strings.TrimPrefix(link, "<")
 	}
 	if len(seen) != 6 {
 		t.Errorf("%d keys", len(seen))

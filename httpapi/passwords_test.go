@@ -130,7 +130,8 @@ func TestAuditPages(t *testing.T) {
 		if link == "" {
 			break
 		}
-		path = strings.TrimPrefix(link[:strings.Index(link, ">")], "<")
+		link, _, _ = strings.Cut(link, ">")
+		path = strings.TrimPrefix(link, "<")
 	}
 	if len(seen) < 11 { // six keys made, five of them replaced
 		t.Errorf("%d rows", len(seen))

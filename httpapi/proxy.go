@@ -14,10 +14,10 @@ import (
 // forProxy makes a problem one of the two that proxies understand: nobody is signed in, or he may not. What is neither, a
 // store that does not answer for one, is a refusal with X-Auth-Error, never an admission.
 func forProxy(h http.Header, p problem.Problem) problem.Problem {
-	switch {
-	case p.Status == http.StatusUnauthorized || p.Status == http.StatusForbidden:
+	switch p.Status {
+	case http.StatusUnauthorized, http.StatusForbidden:
 		return p
-	case p.Status == http.StatusBadRequest:
+	case http.StatusBadRequest:
 		h.Set("X-Auth-Error", string(p.Code))
 		return *refusedByProxy(problem.Unauthenticated, &p)
 	}

@@ -36,8 +36,17 @@ func TestCurls(t *testing.T) {
 	}
 }
 
-// curl does what the program would do with the options that our lines use.
+// curl makes the request of a line, which has to be answered with 200, or with 401 when it is not good.
 func curl(t *testing.T, line string, good bool) {
+	t.Helper()
+	status, answer := curlAnswer(t, line)
+	if good && status != http.StatusOK || !good && status != http.StatusUnauthorized {
+		t.Errorf("%s: %d\n%s", line, status, answer)
+	}
+}
+
+// curlAnswer does what the program would do with the options that our lines use.
+func curlAnswer(t *testing.T, line string) (status int, answer string) {
 	t.Helper()
 	words := regexp.MustCompile(`'([^']*)'|"([^"]*)"|(\S+)`).FindAllStringSubmatch(line, -1)
 	word := func(i int) string { return words[i][1] + words[i][2] + words[i][3] }
@@ -78,8 +87,9 @@ func curl(t *testing.T, line string, good bool) {
 		t.Fatalf("%s: %v", line, err)
 	}
 	defer resp.Body.Close()
-	answer, err := io.ReadAll(resp.Body)
-	if err != nil || good && resp.StatusCode != http.StatusOK || !good && resp.StatusCode != http.StatusUnauthorized {
-		t.Errorf("%s: %d, %v\n%s", line, resp.StatusCode, err, answer)
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatalf("%s: %v", line, err)
 	}
+	return resp.StatusCode, string(text)
 }

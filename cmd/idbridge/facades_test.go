@@ -4,8 +4,11 @@ import (
 	"encoding/base64"
 	"io"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/idbridge/idbridge/internal/testserver"
 )
 
 // ask makes a request as a client of another system does, and returns status and body.
@@ -78,6 +81,27 @@ func TestFacades(t *testing.T) {
 	for _, d := range doors {
 		if status, body := ask(t, d.method, base+d.path, d.body, d.headers...); status != 401 && status != 403 {
 			t.Errorf("%s: %s %s of a suspended user: %d\n%s", d.name, d.method, d.path, status, body)
+		}
+	}
+}
+
+// TestFacadeDocs makes every request that docs/facades.md shows.
+func TestFacadeDocs(t *testing.T) {
+	b := newBridge(t, testserver.Slapd(t, testserver.SlapdOptions{LDIF: strings.ReplaceAll(people(5, "p003"), "p003", "jdoe")}), "", settings{})
+	b.sync(0)
+	key := strings.TrimSpace(b.must(0, "key", "new", "jdoe"))
+	b.swap("http: {", "http: {facades: [imaging, dashboards, assets, controlroom, publish], ")
+	url := b.serve()
+	t.Cleanup(http.DefaultClient.CloseIdleConnections)
+	page := strings.NewReplacer("$DOTTED", key[4:12]+"."+key[13:], "'$PLAIN'", key[4:12]+key[13:], "$KEY", key, "http://127.0.0.1:8080", url)
+	lines := regexp.MustCompile("(?m)^curl .*$").FindAllString(read(t, "../../docs/facades.md"), -1)
+	if len(lines) < 12 {
+		t.Errorf("only %d curl lines found", len(lines))
+	}
+	for _, line := range lines {
+		status, body := curlAnswer(t, page.Replace(line))
+		if status/100 != 2 {
+			t.Errorf("%s: %d\n%s", line, status, body)
 		}
 	}
 }

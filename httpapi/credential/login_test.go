@@ -77,6 +77,35 @@ func TestLocalPasswords(t *testing.T) {
 	}
 }
 
+// generous says that everybody has a password here: "local".
+type generous struct{ owner idbridge.UserID }
+
+func (g generous) Password(context.Context, string) (idbridge.UserID, idbridge.Secret, error) {
+	return g.owner, idbridge.NewSecret("local"), nil
+}
+
+func (generous) Verify(_ context.Context, password, phc idbridge.Secret) (bool, error) {
+	return !phc.IsEmpty() && password.Reveal() == phc.Reveal(), nil
+}
+
+// TestWhoMayHaveALocalPassword: whatever the store says, no service and nobody whom a directory knows.
+func TestWhoMayHaveALocalPassword(t *testing.T) {
+	b := newBed(t)
+	b.store.users["loc"] = idbridge.Access{User: 7, UserName: "loc", Exists: true, May: true, Kind: idbridge.Person}
+	b.store.users["app"] = idbridge.Access{User: 8, UserName: "app", Exists: true, May: true, Kind: idbridge.Service}
+	for _, c := range []struct {
+		name  string
+		owner idbridge.UserID
+		ok    bool
+	}{{"loc", 7, true}, {"loc", 6, false}, {"app", 8, false}, {"ann", 1, false}, {"bob", 2, false}, {"nobody", 9, false}} {
+		b.res = credential.New(credential.Config{Store: b.store, Passwords: generous{c.owner}, Hasher: generous{}, Doors: []credential.Door{{Name: "corp", Auth: b.corp}}})
+		_, err := b.res.Login(context.Background(), c.name, idbridge.NewSecret("local"), netip.MustParseAddr("192.0.2.1"))
+		if (err == nil) != c.ok || err != nil && problem.From(err).Status != http.StatusUnauthorized {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
+
 func TestDirectoryDownForLocalUsers(t *testing.T) {
 	h := newHome(t)
 	s := rest()

@@ -112,11 +112,11 @@ func (v *Resolver) password(ctx context.Context, directory, name string, passwor
 func (v *Resolver) candidate(ctx context.Context, directory, name string) (*candidate, error) {
 	c := &candidate{directory: directory, name: name}
 	access, err := v.store.AccessByName(ctx, name)
-	if err != nil && idbridge.KindOf(err) != idbridge.NotFound {
-		return nil, err
-	}
-	if err != nil || !access.Exists {
+	switch {
+	case idbridge.KindOf(err) == idbridge.NotFound && err != nil, err == nil && !access.Exists:
 		return c, nil
+	case err != nil:
+		return nil, err
 	}
 	c.known, c.access = true, access
 	if c.links, err = v.store.Links(ctx, access.User); err != nil {

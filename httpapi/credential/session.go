@@ -140,9 +140,9 @@ func (v *Resolver) setCookies(w http.ResponseWriter, r *http.Request, s *Surface
 	if s.CookieName == ConsoleCookie {
 		site = http.SameSiteStrictMode
 	}
-	secure := v.overTLS(r)
+	secure := v.overTLS(r) // scripts read and echo XSRF-TOKEN, so it is not HttpOnly
 	http.SetCookie(w, &http.Cookie{Name: v.cookieName(r, s), Value: id, Path: "/", Secure: secure, HttpOnly: true, SameSite: site})
-	http.SetCookie(w, &http.Cookie{Name: XSRFCookie, Value: xsrf(id), Path: "/", Secure: secure, SameSite: site}) //nolint:gosec // scripts echo it
+	http.SetCookie(w, &http.Cookie{Name: XSRFCookie, Value: xsrf(id), Path: "/", Secure: secure, SameSite: site})
 }
 
 func (v *Resolver) expireCookies(w http.ResponseWriter, r *http.Request, s *Surface) {
@@ -151,7 +151,7 @@ func (v *Resolver) expireCookies(w http.ResponseWriter, r *http.Request, s *Surf
 	http.SetCookie(w, &http.Cookie{
 		Name: v.cookieName(r, s), Path: "/", Secure: secure, HttpOnly: true, SameSite: http.SameSiteLaxMode, MaxAge: -1, Expires: past,
 	})
-	http.SetCookie(w, &http.Cookie{ //nolint:gosec // scripts echo it
+	http.SetCookie(w, &http.Cookie{
 		Name: XSRFCookie, Path: "/", Secure: secure, SameSite: http.SameSiteLaxMode, MaxAge: -1, Expires: past,
 	})
 }

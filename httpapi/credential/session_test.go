@@ -12,6 +12,7 @@ import (
 
 	"github.com/idbridge/idbridge"
 	"github.com/idbridge/idbridge/httpapi/credential"
+	"github.com/idbridge/idbridge/httpapi/problem"
 )
 
 func TestCookie(t *testing.T) {
@@ -275,7 +276,14 @@ func TestTokens(t *testing.T) {
 	}
 	native := credential.Native()
 	h.admits("ann", request("X-Authorization", key), native)
-	h.admits("ann", request("X-Authorization", text, "X-Api-Key", key), native)
+	for _, both := range [][]string{{"X-Authorization", text, "X-Api-Key", key}, {"X-Authorization", text, "Authorization", "Bearer " + key}} {
+		if c := h.admits("ann", request(both...), native); c.How != credential.ByKey || c.MayMint("keys.generate") {
+			t.Errorf("beside a key a token carries no more than the key: %+v", c)
+		}
+	}
+	if c := h.admits("ann", request("X-Authorization", text, "Authorization", basic("ann", "pw-ann")), native); c.How != credential.ByToken {
+		t.Errorf("%+v", c)
+	}
 	bobs, _ := start("bob", true)
 	h.refuses(400, "different users", request("X-Authorization", text, "Authorization", "Bearer "+bobs), native)
 	native.Token = false
@@ -340,8 +348,8 @@ func TestSuspended(t *testing.T) {
 			t.Errorf("%v: %+v differs from %+v", headers[0], p, unknown)
 		}
 	}
-	if _, err := h.res.Begin(httptest.NewRecorder(), request(), &who, s); err == nil {
-		t.Error("a user who was proved just before he was suspended got a session")
+	if _, err := h.res.Begin(httptest.NewRecorder(), request(), &who, s); err == nil || problem.From(err).Status != http.StatusUnauthorized {
+		t.Errorf("a user who was proved just before he was suspended: %v", err)
 	}
 	if err := h.store.SetSuspended(h.ctx, h.ids["ann"], false, "test", "back"); err != nil {
 		t.Fatal(err)

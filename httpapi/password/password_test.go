@@ -2,6 +2,7 @@ package password_test
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
 	"runtime"
 	"strings"
@@ -9,6 +10,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"golang.org/x/crypto/argon2"
 
 	"github.com/idbridge/idbridge"
 	"github.com/idbridge/idbridge/httpapi/password"
@@ -77,6 +80,20 @@ func TestBrokenHashesMatchNothing(t *testing.T) {
 		if ok, err := h.Verify(ctx, idbridge.NewSecret("x"), idbridge.NewSecret(hash)); ok || err != nil {
 			t.Errorf("%q: %v %v", hash, ok, err)
 		}
+	}
+	made := func(password string, memory uint32) idbridge.Secret { // by somebody less careful
+		salt := []byte("saltsaltsaltsalt")
+		enc := base64.RawStdEncoding
+		return idbridge.NewSecret(fmt.Sprintf("$argon2id$v=19$m=%d,t=1,p=1$%s$%s", memory, enc.EncodeToString(salt),
+			enc.EncodeToString(argon2.IDKey([]byte(password), salt, 1, memory, 1, 32))))
+	}
+	for text, hash := range map[string]idbridge.Secret{"": made("", 64), "x": made("x", 7)} {
+		if ok, err := h.Verify(ctx, idbridge.NewSecret(text), hash); ok || err != nil {
+			t.Errorf("%q against %q: %v %v", text, hash.Reveal(), ok, err)
+		}
+	}
+	if ok, err := h.Verify(ctx, idbridge.NewSecret("x"), made("x", 64)); !ok || err != nil {
+		t.Errorf("a good hash of another cost: %v %v", ok, err)
 	}
 	if ok, err := h.Verify(ctx, idbridge.Secret{}, idbridge.Secret{}); ok || err != nil {
 		t.Errorf("nothing against nothing: %v %v", ok, err)

@@ -22,7 +22,7 @@ import (
 
 // home is a resolver of everything over the real store, with local people: their passwords are "pw-" and the name.
 type home struct {
-	*testing.T
+	testing.TB
 
 	ctx    context.Context
 	store  *authstore.Store
@@ -46,9 +46,9 @@ func (c *counter) Verify(ctx context.Context, password, phc idbridge.Secret) (bo
 	return c.Hasher.Verify(ctx, password, phc)
 }
 
-func newHome(t *testing.T, change ...func(*credential.Config)) *home {
+func newHome(t testing.TB, change ...func(*credential.Config)) *home {
 	t.Helper()
-	h := &home{T: t, ctx: context.Background(), corp: &door{name: "corp", passwords: map[string]string{}}, ids: map[string]idbridge.UserID{}, keys: map[string]idbridge.KeyText{}}
+	h := &home{TB: t, ctx: context.Background(), corp: &door{name: "corp", passwords: map[string]string{}}, ids: map[string]idbridge.UserID{}, keys: map[string]idbridge.KeyText{}}
 	var err error
 	h.store, err = authstore.Open(h.ctx, authstore.Config{URL: "sqlite:" + filepath.Join(t.TempDir(), "idbridge.db")}, authstore.Options{})
 	if err != nil {

@@ -203,3 +203,53 @@ func TestOneRotationOfAKeyWins(t *testing.T) {
 		}
 	})
 }
+
+// TestRotatedKeysOfAnOlderCopy: a key that is good for its overlap waits as any other, and one that is over stays as it is.
+func TestRotatedKeysOfAnOlderCopy(t *testing.T) {
+	ctx := t.Context()
+	b := newBed(t, databases(t)["sqlite"](t))
+	ann := b.create("ann")[0]
+	b.primary(ann, "old-prim")
+	b.key("old-slot", ann)
+	must(b.RotateKey(ctx, "old-prim", fresh("new-prim"), 0, "ann"))(t)
+	must(b.RotateKey(ctx, "old-slot", fresh("new-slot"), 30*day, "ann"))(t)
+	b.shut()
+	copyFile(t, b.file(), b.file()+".backup")
+	b.clock.advance(day)
+	b.open()
+	if err := b.RevokeKey(ctx, "new-slot", "ann", "stolen"); err != nil {
+		t.Fatal(err)
+	}
+	b.shut()
+	copyFile(t, b.file()+".backup", b.file())
+	b.open()
+	if r := must(b.Restored(ctx))(t); r.Keys != 3 {
+		t.Errorf("restored %+v", r)
+	}
+	waiting := map[idbridge.KeyID]idbridge.KeyState{
+		"old-prim": idbridge.KeyRotated, "new-prim": idbridge.KeyDisabled, "old-slot": idbridge.KeyDisabled, "new-slot": idbridge.KeyDisabled,
+	}
+	b.wantStates(waiting)
+	must(b.AcceptRestore(ctx, "root", false))(t)
+	b.wantStates(waiting)
+	for _, k := range must(b.Keys(ctx, ann))(t) {
+		if k.ID == "old-prim" && (!k.Enabled || k.Version != 2) {
+			t.Errorf("a key that was over was disabled: %+v", k)
+		}
+	}
+}
+
+// TestRotatedKeyIsNoneThatARunTakes: a run's plan counts the keys that would be refused; one that is over is none.
+func TestRotatedKeyIsNoneThatARunTakes(t *testing.T) {
+	each(t, func(t *testing.T, b *bed) {
+		b.primary(b.create("ann")[0], "key-one-")
+		must(b.RotateKey(t.Context(), "key-one-", fresh("key-two-"), time.Hour, "ann"))(t)
+		if n := b.subject("id-ann", nil).Keys; n != 2 {
+			t.Errorf("%d keys during the overlap", n)
+		}
+		b.clock.advance(time.Hour)
+		if n := b.subject("id-ann", nil).Keys; n != 1 {
+			t.Errorf("%d keys after it", n)
+		}
+	})
+}

@@ -41,7 +41,7 @@ lint: ## golangci-lint with .golangci.yaml
 
 check: fmt vet lint test ## all of the above
 
-bench: deps ## 100,000 people in slapd: ldapsearch, import, reconcile, write-back, memory, as ratios of one run
+bench: deps ## 100,000 people: ldapsearch, import, reconcile, memory, and the hot routes of the API, as ratios of one run
 	$(GO) run ./cmd/bench
 
 fuzz: ## every fuzz target for FUZZTIME

@@ -63,7 +63,7 @@ var doors = map[string][]string{
 	"github.com/coreos/go-systemd":    {"cmd/idbridge"},
 	"github.com/prometheus":           {"httpapi", "cmd/idbridge"},
 	"testing":                         {"internal/testserver", "providers/providertest"},
-	"net/http":                        {"httpapi", "cmd/idbridge"},
+	"net/http":                        {"httpapi", "cmd/idbridge", "cmd/bench"},
 	"log/slog":                        {"", "sync/engine", "sync/schedule", "providers/ldap", "authstore", "httpapi", "cmd/idbridge", "configs"},
 }
 

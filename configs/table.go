@@ -114,7 +114,7 @@ func httpKey() key {
 			{name: "new_key_enabled", shape: flag, def: "true", doc: "A new key works at once. false: a client enables it next, as its documentation reads strictly."},
 		}},
 		{name: "controlroom", shape: object, doc: "The facade controlroom.", keys: []key{
-			{name: "token_ttl", shape: duration, def: "20m", min: 60, max: 86400, doc: "How long a token lives."},
+			{name: "token_ttl", shape: duration, def: "20m", min: 60, max: 86400, doc: "How long a token lives. One that is not used for 30 minutes ends before."},
 			{name: "license_features", shape: list, item: &key{}, doc: "Licence features shown with every user. Default: none."},
 		}},
 		{name: "publish", shape: object, doc: "The facade publish.", keys: []key{

@@ -34,6 +34,7 @@ type bench struct {
 	binary string
 	slapd  *testserver.SlapdServer
 	people int
+	groups int
 	rounds int
 	out    io.Writer
 }
@@ -42,6 +43,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	people := flags.Int("people", 100_000, "entries to generate")
 	groups := flags.Int("groups", 200, "groups to generate")
+	only := flags.String("only", "", "sync or api; both by default")
 	rounds := flags.Int("rounds", 3, "how often each reading is repeated; the median is printed")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -51,7 +53,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	b := &bench{dir: dir, binary: filepath.Join(dir, "idbridge"), people: *people, rounds: *rounds, out: out}
+	b := &bench{dir: dir, binary: filepath.Join(dir, "idbridge"), people: *people, groups: *groups, rounds: *rounds, out: out}
 	build := exec.CommandContext(ctx, "go", "build", "-o", b.binary, "./cmd/idbridge") //nolint:gosec // into a folder of our own
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if text, err := build.CombinedOutput(); err != nil {
@@ -61,7 +63,15 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 		return err
 	}
 	defer b.slapd.Stop()
-	return b.measure(ctx)
+	if *only != "api" {
+		if err := b.measure(ctx); err != nil {
+			return err
+		}
+	}
+	if *only != "sync" {
+		return b.api(ctx)
+	}
+	return nil
 }
 
 func (b *bench) startSlapd(groups int) error {

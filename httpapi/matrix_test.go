@@ -78,6 +78,7 @@ func TestRouteRoleMatrix(t *testing.T) {
 		{"POST", "/api/v1/users/ID/suspend", "", ".-----+"},
 		{"POST", "/api/v1/users/ID/resume", "", ".-----+"},
 		{"GET", "/api/v1/roles", "", ".-----+"},
+		{"GET", "/api/v1/roles/ADMIN", "", ".-----+"},
 		{"GET", "/api/v1/roles/ADMIN/members", "", ".-----+"},
 		{"PUT", "/api/v1/roles/VIEWER/members/ID", "", ".-----+"},
 		{"DELETE", "/api/v1/roles/VIEWER/members/ID", "", ".-----+"},

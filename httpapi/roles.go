@@ -48,6 +48,25 @@ func (s *Server) listRoles(ctx context.Context, _ *credential.Caller, _ *empty) 
 	return out, nil
 }
 
+type roleOutput struct {
+	Body roleCountView
+}
+
+// readRole tells how many users have a role, everywhere or on one application. A role that nobody has, and that is not
+// built in, is none.
+func (s *Server) readRole(ctx context.Context, who *credential.Caller, in *RolePath) (*roleOutput, error) {
+	all, err := s.listRoles(ctx, who, &empty{})
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range all.Body.Items {
+		if string(r.Role) == in.Role && r.Application == in.Application {
+			return &roleOutput{r}, nil
+		}
+	}
+	return nil, problem.New(problem.NotFound, "Nobody has this role.")
+}
+
 // RolePath names a role, everywhere or on one application.
 type RolePath struct {
 	Role        string `path:"role" maxLength:"128"`
@@ -180,6 +199,10 @@ func (s *Server) roleRoutes() {
 	const tag = "roles"
 	admin := []Permission{RolesAdmin}
 	register(s, operation{method: http.MethodGet, path: "/roles", id: "list-roles", summary: "Roles, and how many users have each", tag: tag, need: admin}, s.listRoles)
+	register(s, operation{
+		method: http.MethodGet, path: "/roles/{role}", id: "read-role", summary: "One role, and how many users have it", tag: tag, need: admin,
+		errors: []int{http.StatusNotFound},
+	}, s.readRole)
 	register(s, operation{
 		method: http.MethodGet, path: "/roles/{role}/members", id: "list-members", summary: "Who has a role, and from where", tag: tag, need: admin,
 		errors: []int{http.StatusNotFound},

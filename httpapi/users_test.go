@@ -130,6 +130,14 @@ func TestRoles(t *testing.T) {
 		t.Error("the role is still there")
 	}
 	b.as("boss", "PUT", "/api/v1/roles/X/members/99999", "").problem(404, "not-found")
+	if m := b.as("boss", "GET", "/api/v1/roles/SUPER_CONSUMER", "").want(200).json(); m["users"] != float64(0) || m["builtin"] != true {
+		t.Errorf("%v", m)
+	}
+	if m := b.as("boss", "GET", "/api/v1/roles/ADMIN", "").want(200).json(); m["users"] != float64(1) || m["role"] != "ADMIN" {
+		t.Errorf("%v", m)
+	}
+	b.as("boss", "GET", "/api/v1/roles/ADMIN?application=Wiki", "").problem(404, "not-found")
+	b.as("boss", "GET", "/api/v1/roles/nobody", "").problem(404, "not-found")
 	b.as("boss", "PUT", fmt.Sprintf("/api/v1/roles/%%0aX/members/%d", ann), "").problem(404, "not-found")
 	roles := b.as("boss", "GET", "/api/v1/roles", "").want(200)
 	for _, want := range []string{`"role":"ADMIN","users":1,"builtin":true`, `"role":"VIEWER","users":1,"builtin":false`, `"role":"SUPER_CONSUMER","users":0,"builtin":true`} {

@@ -162,7 +162,7 @@ type kept struct {
 }
 
 func encode(t *Target, last Outcome) ([]byte, error) {
-	b, err := json.Marshal(kept{ //nolint:gosec // the store's own copy, which is what the settings are for
+	b, err := json.Marshal(kept{
 		t.URL, t.Form, t.APIKey.Reveal(), t.Username, t.Password.Reveal(), t.ETLPort, t.ETLToken.Reveal(), last,
 	})
 	if err != nil {

@@ -175,7 +175,7 @@ func (t *Tester) ask(ctx context.Context, method, address string, target *Target
 	if err != nil {
 		return "", unreached(err, handshakeFailed.Load())
 	}
-	defer res.Body.Close()
+	defer res.Body.Close() //nolint:errcheck // it was read to its end, or is given up
 	raw, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
 	if err != nil {
 		return "", unreached(err, false)

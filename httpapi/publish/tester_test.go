@@ -180,7 +180,7 @@ func TestTLS(t *testing.T) {
 		t.Errorf("no TLS: %q", reason)
 	}
 	old, _ := imaging(t, nil)
-	old.TLS = &tls.Config{MaxVersion: tls.VersionTLS11, MinVersion: tls.VersionTLS10} //nolint:gosec // what must be refused
+	old.TLS = &tls.Config{MaxVersion: tls.VersionTLS11, MinVersion: tls.VersionTLS10} // what must be refused
 	old.StartTLS()
 	if reason, _ := publish.NewTester(publish.TesterConfig{Loopback: true, Roots: roots}).Test(t.Context(), keyTarget(old.URL)); reason != publish.TLS {
 		t.Errorf("old TLS: %q", reason)

@@ -38,7 +38,7 @@ func word(status int) string {
 // Refuse writes {"error":WORD} with the status. A 401 offers Basic.
 func Refuse(w http.ResponseWriter, status int) {
 	if status == http.StatusUnauthorized {
-		w.Header()["WWW-Authenticate"] = []string{Challenge} //nolint:staticcheck // the spelling that clients look for, as RFC 9110 prints it
+		w.Header()["WWW-Authenticate"] = []string{Challenge} // spelt as RFC 9110 prints it
 	}
 	Answer(w, status, fault{word(status)})
 }

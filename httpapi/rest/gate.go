@@ -54,8 +54,8 @@ type Gate struct {
 }
 
 const (
-	auditedPerSecond = 20              // rows of failed sign-ins; what is beyond is in the log only
-	noCredential     = "no credential" // why nobody is refused
+	auditedPerSecond = 20                      // rows of failed sign-ins; what is beyond is in the log only
+	nobody           = "nothing was presented" // why a request without a credential is refused
 )
 
 // NewGate returns the gate of a surface. nil for log and now are none and time.Now.
@@ -96,7 +96,7 @@ func (g *Gate) Look(w http.ResponseWriter, r *http.Request) (credential.Caller, 
 func (g *Gate) Who(r *http.Request) (credential.Caller, error) {
 	caller, err := g.resolver.Resolve(r, g.surface)
 	if err == nil && caller.How == credential.Nobody {
-		err = credential.Refuse(noCredential)
+		err = credential.Refuse(nobody)
 	}
 	if err == nil && g.surface.Cookie {
 		err = g.resolver.CheckXSRF(r, &caller, g.surface, false)
@@ -182,7 +182,7 @@ func (g *Gate) audit(w http.ResponseWriter, r *http.Request, err error) {
 	case problem.From(err).Cause != nil:
 		row.Reason = problem.From(err).Cause.Error()
 	}
-	if row.Reason == noCredential || !g.audited.AllowN(g.now(), 1) {
+	if row.Reason == nobody || !g.audited.AllowN(g.now(), 1) {
 		return
 	}
 	g.Note(w, r, row)

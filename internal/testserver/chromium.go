@@ -30,7 +30,7 @@ type ChromiumBrowser struct {
 func Chromium(t testing.TB) *ChromiumBrowser {
 	t.Helper()
 	Need(t, "chromium", "chromium-browser", "google-chrome")
-	dir, err := os.MkdirTemp("", "idbridge-chromium")
+	dir, err := os.MkdirTemp("", "idbridge-chromium") //nolint:usetesting // its children may still write when the test ends, and t.TempDir forbids that
 	if err != nil {
 		t.Fatal(err)
 	}

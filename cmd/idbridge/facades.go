@@ -60,10 +60,14 @@ func rolesThatGive(more map[idbridge.Role][]httpapi.Permission) map[string][]idb
 	return out
 }
 
-// facades makes those that the config names, in its order.
+// facades makes those that the config names. dashboards comes before imaging: where both speak at /rest, both give its
+// answer.
 func (f *front) facades() ([]facade.Facade, error) {
 	var out []facade.Facade
-	for _, name := range f.house.cfg.HTTP.Facades.Names {
+	for _, name := range []string{"dashboards", "imaging", "assets", "controlroom", "publish"} {
+		if !slices.Contains(f.house.cfg.HTTP.Facades.Names, name) {
+			continue
+		}
 		one, err := f.facade(name)
 		if err != nil {
 			return nil, fmt.Errorf("facade %s: %w", name, err)

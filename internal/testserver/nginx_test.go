@@ -43,7 +43,7 @@ func TestNginxAsksFirst(t *testing.T) {
 	}
 	http.DefaultClient.CloseIdleConnections()
 	s.Kill()
-	if res, err := http.Get(s.URL); err == nil { //nolint:noctx // refused at once
+	if res, err := http.Get(s.URL); err == nil {
 		_ = res.Body.Close()
 		t.Error("still there")
 	}

@@ -17,7 +17,13 @@ test: deps ## everything that proves the program: installs the servers it needs 
 run-tests: # a make of its own, so that RACE is evaluated after the compiler was installed
 	$(GO) test $(RACE) -timeout 30m -skip '^TestGate$$' ./...
 	$(GO) test -count=1 -timeout 30m ./sync/engine # 20,000 random lives, and every mutant must die
-	$(GO) test -count=1 -timeout 20m -tags failpoints -run 'Crash|KilledDaemon' ./cmd/idbridge ./authstore
+	@$(MAKE) --no-print-directory crash
+
+crash: ## kill the program at each named point, each time it is passed: prints points × hits
+	@log=$$(mktemp) && trap 'rm -f "$$log"' EXIT; \
+	$(GO) test -count=1 -timeout 20m -tags failpoints -v -run 'Crash|KilledDaemon' ./cmd/idbridge ./authstore > "$$log" 2>&1; code=$$?; \
+	sed -n 's/^ *crash_test.go:[0-9]*: \(.*converged\)$$/\1/p' "$$log"; grep -E '^(ok|FAIL|--- )' "$$log"; \
+	[ $$code -eq 0 ] || { tail -n 200 "$$log"; exit $$code; }
 
 guarantees: deps ## list every numbered case of docs/guarantees.md and run it
 	@log=$$(mktemp) && trap 'rm -f "$$log"' EXIT; \
@@ -26,7 +32,7 @@ guarantees: deps ## list every numbered case of docs/guarantees.md and run it
 	  awk '{ printf "%-4s → %-5s %-34s %s\n", $$1, $$2, $$3, $$4; n[$$2]++ } END { print n["pass"] + 0, "pass,", n["fail"] + 0, "fail,", n["skip"] + 0, "skipped" }'; \
 	[ $$code -eq 0 ] || { grep -vE '^(=== |ok |--- PASS| +--- PASS|\?)' "$$log" | tail -n 200; exit $$code; }
 
-deps: ## install slapd, ldap-utils, PostgreSQL, a C compiler (root on Debian)
+deps: ## install what the tests talk to: slapd, PostgreSQL, PgBouncer, nginx, chromium, a C compiler (root on Debian)
 	@scripts/test-deps
 
 fmt:
@@ -49,4 +55,4 @@ fuzz: ## every fuzz target for FUZZTIME
 	  for f in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]*' $$t/*_test.go | cut -c6-); do \
 	    echo "$$t $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$t || exit 1; done; done
 
-.PHONY: help build test run-tests guarantees deps fmt vet lint check bench fuzz
+.PHONY: help build test run-tests crash guarantees deps fmt vet lint check bench fuzz

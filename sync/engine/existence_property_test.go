@@ -91,7 +91,6 @@ func existence(rt *rapid.T) {
 		"later":     func(rt *rapid.T) { m.later(rapid.IntRange(1, 15).Draw(rt, "minutes")) },
 		"approve":   m.approve,
 		"dry":       m.dry,
-		"undo":      m.undo,
 	})
 	m.quiesce(rt)
 }
